@@ -65,14 +65,20 @@ export function stacked(inputs: readonly TensorType[], axis: number): readonly A
     return link;
   });
   const rank = inputs[0]?.shape.length ?? 0;
-  const across = Array.from({ length: rank }, (_, other): AxisLink => ({
-    places: [at('output', other), ...inputs.map((_, of) => at(of, other))],
-  })).filter((_, other) => other !== axis);
+  const across = Array.from(
+    { length: rank },
+    (_, other): AxisLink => ({
+      places: [at('output', other), ...inputs.map((_, of) => at(of, other))],
+    }),
+  ).filter((_, other) => other !== axis);
   return [...along, ...across];
 }
 
 /** Operands broadcast to the result as numpy does: axes of equal extent are the same. */
-export function elementwise(inputs: readonly TensorType[], output: TensorType): readonly AxisLink[] {
+export function elementwise(
+  inputs: readonly TensorType[],
+  output: TensorType,
+): readonly AxisLink[] {
   const rank = output.shape.length;
   return output.shape.map((extent, axis): AxisLink => {
     const places = inputs.flatMap(({ shape }, of) => {
