@@ -49,41 +49,40 @@ const binary = (
 
 const zero = literal(0);
 const one = literal(1);
-const two = literal(2);
 const choose = (condition: Scalar, a: Scalar, b: Scalar) => call('select', condition, a, b);
 const square = (x: Scalar) => call('mul', x, x);
 const truncated = (x: Scalar) => choose(call('lt', x, zero), call('ceil', x), call('floor', x));
 
 /** `a + b`. */
-export const add: ScalarFunction = binary(
+const add: ScalarFunction = binary(
   numeric,
   (a, b) => a + b,
   () => [one, one],
 );
 
 /** `a − b`. */
-export const sub: ScalarFunction = binary(
+const sub: ScalarFunction = binary(
   numeric,
   (a, b) => a - b,
   () => [one, literal(-1)],
 );
 
 /** `a · b`; i32 wraps. */
-export const mul: ScalarFunction = binary(
+const mul: ScalarFunction = binary(
   numeric,
   (a, b, dtype) => (dtype === 'i32' ? Math.imul(a, b) : a * b),
   (a, b) => [b, a],
 );
 
 /** `a / b`; i32 truncates, and a division by zero gives 0. */
-export const div: ScalarFunction = binary(
+const div: ScalarFunction = binary(
   numeric,
   (a, b, dtype) => (dtype === 'i32' && b === 0 ? 0 : a / b),
   (a, b) => [call('reciprocal', b), call('neg', call('div', a, square(b)))],
 );
 
 /** Remainder with the sign of `b`, as Python's `%` and ONNX's Mod with fmod = 0. */
-export const mod: ScalarFunction = binary(
+const mod: ScalarFunction = binary(
   numeric,
   (a, b, dtype) => {
     if (dtype === 'i32' && b === 0) return 0;
@@ -94,35 +93,35 @@ export const mod: ScalarFunction = binary(
 );
 
 /** Remainder with the sign of `a`, as C's `fmod` and ONNX's Mod with fmod = 1. */
-export const rem: ScalarFunction = binary(
+const rem: ScalarFunction = binary(
   numeric,
   (a, b, dtype) => (dtype === 'i32' && b === 0 ? 0 : a % b),
   (a, b) => [one, call('neg', truncated(call('div', a, b)))],
 );
 
 /** `−x`. */
-export const neg: ScalarFunction = unary(
+const neg: ScalarFunction = unary(
   numeric,
   (x) => -x,
   () => literal(-1),
 );
 
 /** `|x|`. */
-export const abs: ScalarFunction = unary(numeric, Math.abs, (x) => call('sign', x));
+const abs: ScalarFunction = unary(numeric, Math.abs, (x) => call('sign', x));
 
 /** Square root. */
-export const sqrt: ScalarFunction = unary(float, Math.sqrt, (x) =>
+const sqrt: ScalarFunction = unary(float, Math.sqrt, (x) =>
   call('div', literal(0.5), call('sqrt', x)),
 );
 
 /** `e^x`. */
-export const exp: ScalarFunction = unary(float, Math.exp, (x) => call('exp', x));
+const exp: ScalarFunction = unary(float, Math.exp, (x) => call('exp', x));
 
 /** Natural logarithm. */
-export const log: ScalarFunction = unary(float, Math.log, (x) => call('reciprocal', x));
+const log: ScalarFunction = unary(float, Math.log, (x) => call('reciprocal', x));
 
 /** `a^b`; 1^b and a^0 are 1, as in C. */
-export const pow: ScalarFunction = binary(
+const pow: ScalarFunction = binary(
   float,
   // JavaScript alone gives NaN for 1^NaN and (±1)^±∞, where C and ONNX Runtime give 1.
   (a, b) => (a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 : a ** b),
@@ -133,25 +132,25 @@ export const pow: ScalarFunction = binary(
 );
 
 /** The greater; NaN if either is NaN. */
-export const max: ScalarFunction = binary(numeric, Math.max, (a, b) => [
+const max: ScalarFunction = binary(numeric, Math.max, (a, b) => [
   choose(call('ge', a, b), one, zero),
   choose(call('ge', a, b), zero, one),
 ]);
 
 /** The lesser; NaN if either is NaN. */
-export const min: ScalarFunction = binary(numeric, Math.min, (a, b) => [
+const min: ScalarFunction = binary(numeric, Math.min, (a, b) => [
   choose(call('le', a, b), one, zero),
   choose(call('le', a, b), zero, one),
 ]);
 
 /** The greatest integer not above. */
-export const floor: ScalarFunction = unary(float, Math.floor, 'none');
+const floor: ScalarFunction = unary(float, Math.floor, 'none');
 
 /** The least integer not below. */
-export const ceil: ScalarFunction = unary(float, Math.ceil, 'none');
+const ceil: ScalarFunction = unary(float, Math.ceil, 'none');
 
 /** The nearest integer, halves to even. */
-export const round: ScalarFunction = unary(
+const round: ScalarFunction = unary(
   float,
   (x) => {
     const below = Math.floor(x);
@@ -162,82 +161,80 @@ export const round: ScalarFunction = unary(
 );
 
 /** −1, 0 or 1. */
-export const sign: ScalarFunction = unary(numeric, Math.sign, 'none');
+const sign: ScalarFunction = unary(numeric, Math.sign, 'none');
 
 /** `max(x, 0)`, with slope 0 at 0. */
-export const relu: ScalarFunction = unary(
+const relu: ScalarFunction = unary(
   numeric,
   (x) => Math.max(x, 0),
   (x) => choose(call('gt', x, zero), one, zero),
 );
 
 /** `1 / (1 + e^−x)`. */
-export const sigmoid: ScalarFunction = unary(
+const sigmoid: ScalarFunction = unary(
   float,
   (x) => 1 / (1 + Math.exp(-x)),
   (x) => call('mul', call('sigmoid', x), call('sub', one, call('sigmoid', x))),
 );
 
 /** Hyperbolic tangent. */
-export const tanh: ScalarFunction = unary(float, Math.tanh, (x) =>
+const tanh: ScalarFunction = unary(float, Math.tanh, (x) =>
   call('sub', one, square(call('tanh', x))),
 );
 
 /** The error function. */
-export const erf: ScalarFunction = unary(float, erfOf, (x) =>
+const erf: ScalarFunction = unary(float, erfOf, (x) =>
   call('mul', literal(2 / Math.sqrt(Math.PI)), call('exp', call('neg', square(x)))),
 );
 
 /** Sine of radians. */
-export const sin: ScalarFunction = unary(float, Math.sin, (x) => call('cos', x));
+const sin: ScalarFunction = unary(float, Math.sin, (x) => call('cos', x));
 
 /** Cosine of radians. */
-export const cos: ScalarFunction = unary(float, Math.cos, (x) => call('neg', call('sin', x)));
+const cos: ScalarFunction = unary(float, Math.cos, (x) => call('neg', call('sin', x)));
 
 /** Tangent of radians. */
-export const tan: ScalarFunction = unary(float, Math.tan, (x) =>
-  call('add', one, square(call('tan', x))),
-);
+const tan: ScalarFunction = unary(float, Math.tan, (x) => call('add', one, square(call('tan', x))));
 
 /** `1 / x`. */
-export const reciprocal: ScalarFunction = unary(
+const reciprocal: ScalarFunction = unary(
   float,
   (x) => 1 / x,
   (x) => call('neg', call('reciprocal', square(x))),
 );
 
 /** `a = b`. */
-export const eq: ScalarFunction = binary(equated, (a, b) => Number(a === b), 'none');
+const eq: ScalarFunction = binary(equated, (a, b) => Number(a === b), 'none');
 
 /** `a ≠ b`. */
-export const ne: ScalarFunction = binary(equated, (a, b) => Number(a !== b), 'none');
+const ne: ScalarFunction = binary(equated, (a, b) => Number(a !== b), 'none');
 
 /** `a < b`. */
-export const lt: ScalarFunction = binary(compared, (a, b) => Number(a < b), 'none');
+const lt: ScalarFunction = binary(compared, (a, b) => Number(a < b), 'none');
 
 /** `a ≤ b`. */
-export const le: ScalarFunction = binary(compared, (a, b) => Number(a <= b), 'none');
+const le: ScalarFunction = binary(compared, (a, b) => Number(a <= b), 'none');
 
 /** `a > b`. */
-export const gt: ScalarFunction = binary(compared, (a, b) => Number(a > b), 'none');
+const gt: ScalarFunction = binary(compared, (a, b) => Number(a > b), 'none');
 
 /** `a ≥ b`. */
-export const ge: ScalarFunction = binary(compared, (a, b) => Number(a >= b), 'none');
+const ge: ScalarFunction = binary(compared, (a, b) => Number(a >= b), 'none');
 
 /** Both. */
-export const and: ScalarFunction = binary(logical, (a, b) => a & b, 'none');
+const and: ScalarFunction = binary(logical, (a, b) => a & b, 'none');
 
 /** Either. */
-export const or: ScalarFunction = binary(logical, (a, b) => a | b, 'none');
+const or: ScalarFunction = binary(logical, (a, b) => a | b, 'none');
 
 /** Not. */
-export const not: ScalarFunction = unary(logical, (x) => 1 - x, 'none');
+const not: ScalarFunction = unary(logical, (x) => 1 - x, 'none');
 
 /** One but not both. */
-export const xor: ScalarFunction = binary(logical, (a, b) => a ^ b, 'none');
+const xor: ScalarFunction = binary(logical, (a, b) => a ^ b, 'none');
 
 /** `select(condition, a, b)`: `a` where the condition holds, `b` elsewhere. */
-export const select: ScalarFunction = {
+const select: ScalarFunction = {
   arity: 3,
   infer([condition, a, b]) {
     if (condition !== 'bool' || a !== b)
@@ -249,35 +246,31 @@ export const select: ScalarFunction = {
 };
 
 /** Whether it is not a number. */
-export const isNaN: ScalarFunction = unary(
-  uniform(['f32'], 'bool'),
-  (x) => Number(Number.isNaN(x)),
-  'none',
-);
+const nan: ScalarFunction = unary(uniform(['f32'], 'bool'), (x) => Number(Number.isNaN(x)), 'none');
 
 /** Whether it is infinite, of either sign. */
-export const isInf: ScalarFunction = unary(
+const infinite: ScalarFunction = unary(
   uniform(['f32'], 'bool'),
   (x) => Number(Math.abs(x) === Infinity),
   'none',
 );
 
 /** As f32. */
-export const toF32: ScalarFunction = unary(
+const toF32: ScalarFunction = unary(
   uniform(['f32', 'i32', 'bool'], 'f32'),
   (x) => x,
   () => one,
 );
 
 /** As i32, towards zero; beyond its range the nearest end, and 0 for NaN. */
-export const toI32: ScalarFunction = unary(
+const toI32: ScalarFunction = unary(
   uniform(['f32', 'i32', 'bool'], 'i32'),
   (x) => Math.min(Math.max(Math.trunc(x), -(2 ** 31)), 2 ** 31 - 1) || 0,
   'none',
 );
 
 /** Whether it is not zero. */
-export const toBool: ScalarFunction = unary(
+const toBool: ScalarFunction = unary(
   uniform(['f32', 'i32', 'bool'], 'bool'),
   (x) => Number(x !== 0),
   'none',
@@ -288,7 +281,7 @@ export const toBool: ScalarFunction = unary(
 export const scalars = {
   add, sub, mul, div, mod, rem, neg, abs, sqrt, exp, log, pow, max, min, floor, ceil, round, sign,
   relu, sigmoid, tanh, erf, sin, cos, tan, reciprocal, eq, ne, lt, le, gt, ge, and, or, not, xor,
-  select, isNaN, isInf, toF32, toI32, toBool,
+  select, isNaN: nan, isInf: infinite, toF32, toI32, toBool,
 } as const;
 
 /** Name of a scalar function. */

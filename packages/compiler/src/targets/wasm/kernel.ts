@@ -1,0 +1,85 @@
+// What a kernel of the wasm target is, and what it is given to write its code with.
+
+import type { OpNode, Scalar, TensorData } from '@espalier/ir';
+import type { Address, Halo, Order, View } from '../../plan/view.ts';
+import type { Assembler, Expr, Local } from './assembler.ts';
+
+/**
+ * What a kernel asks of an operand's memory; the planner copies an operand that does not comply.
+ * Without any wish the kernel takes whatever strides come.
+ */
+export interface Wish {
+  /** Dense in this order. */
+  readonly dense?: Order;
+  /** This axis has stride 1, the others are free. */
+  readonly unitAxis?: number;
+  /** At least these zeros around. */
+  readonly halo?: Halo;
+}
+
+/** How constant operands may be stored in the weights file (`?weights=`). */
+export interface WeightLayout {
+  /** Elements are in groups `[blocks][rows][lanes]`; scale `s` of a group is `[blocks][lanes]`. */
+  readonly blocks: number;
+  readonly rows: number;
+  readonly lanes: number;
+}
+
+/** One call to emit: a function of addresses, and the addresses. */
+export interface Call {
+  /** For reports and profiles: "conv 3x3 s2". */
+  readonly label: string;
+  readonly args: readonly Address[];
+  /**
+   * Writes the body. Called once a module (plain, relaxed), so it must be pure. Everything but the
+   * addresses is a constant of the body: functions with equal bytes are shared between layers.
+   */
+  write(asm: Assembler, ...params: Local[]): Expr;
+}
+
+/** What a kernel may do while it lowers a node. */
+export interface Emitter {
+  /** Adds a step to each inference. */
+  call(call: Call): void;
+  /**
+   * Places data in the weights segment. `layout` marks weights that may be shipped as f16 or as
+   * int8 with one scale per (block, lane); without it they are shipped as they are.
+   */
+  constant(data: TensorData, label: string, layout?: WeightLayout): Address;
+  /** Memory for this node alone. */
+  scratch(bytes: number, label: string): Address;
+}
+
+/** A node with the memory of its operands and result. */
+export interface Site {
+  readonly node: OpNode;
+  /** Operand `index` of the op itself; only those that the kernel's `reads` names have one. */
+  input(index: number): View;
+  /** Extra operands of the epilogue, broadcast to the result's shape (stride 0 on broadcast axes). */
+  readonly extras: readonly View[];
+  readonly epilogue: Scalar | undefined;
+  readonly output: View;
+  readonly emit: Emitter;
+}
+
+/** Generates the code of one op. Tables of kernels are ordered: the first that accepts is taken unless costs say otherwise. */
+export interface Kernel {
+  readonly name: string;
+  /** Whether it can run this node; by default it can. */
+  accepts?(node: OpNode): boolean;
+  /**
+   * Operands that it reads from memory at run time. Constant operands which it packs itself
+   * (convolution weights, bias) are not among them. Default: all.
+   */
+  reads?(node: OpNode): readonly number[];
+  /** What it asks of operand `index`. */
+  wish?(node: OpNode, index: number): Wish;
+  /**
+   * Order in which it wants to write its result; `undefined` lets the planner choose (the order of
+   * the largest operand). A kernel writes through any strides that have `unitAxis` 1 there.
+   */
+  order?(node: OpNode): Order | undefined;
+  /** Multiply-adds per microsecond and the like will come with calibration; until then, predicted ns. */
+  cost?(node: OpNode): number;
+  lower(site: Site): void;
+}

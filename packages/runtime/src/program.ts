@@ -1,0 +1,31 @@
+// The program is data: what the compiler writes and the runtime executes. No op names in here.
+
+/** Element types at the boundary. `bool` is passed as bytes 0 and 1, and held as 32-bit words inside. */
+export type PortDType = 'f32' | 'i32' | 'bool';
+
+/** A named input or output. */
+export interface Port {
+  readonly name: string;
+  readonly dtype: PortDType;
+  readonly shape: readonly number[];
+  /** Where its elements are in linear memory, row-major, 32 bits each. */
+  readonly byteOffset: number;
+}
+
+/** Calls export `f<fn>` of the module with byte addresses. */
+export type Step = readonly [fn: number, ...addresses: number[]];
+
+/** A compiled model for the `wasm` executor. */
+export interface Program {
+  readonly executor: 'wasm';
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  /** Size of linear memory, in 64 KiB pages. */
+  readonly pages: number;
+  /** The weights file: copied to `byteOffset` before the `load` steps unpack it. */
+  readonly weights: { readonly byteOffset: number; readonly bytes: number; readonly sha256: string };
+  /** Run once, after the weights are in memory. */
+  readonly load: readonly Step[];
+  /** Run for each inference. */
+  readonly run: readonly Step[];
+}
