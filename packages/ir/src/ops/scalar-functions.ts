@@ -132,16 +132,18 @@ const pow: ScalarFunction = binary(
 );
 
 /** The greater; NaN if either is NaN. */
-const max: ScalarFunction = binary(numeric, Math.max, (a, b) => [
-  choose(call('ge', a, b), one, zero),
-  choose(call('ge', a, b), zero, one),
-]);
+const max: ScalarFunction = binary(
+  numeric,
+  (a, b) => Math.max(a, b),
+  (a, b) => [choose(call('ge', a, b), one, zero), choose(call('ge', a, b), zero, one)],
+);
 
 /** The lesser; NaN if either is NaN. */
-const min: ScalarFunction = binary(numeric, Math.min, (a, b) => [
-  choose(call('le', a, b), one, zero),
-  choose(call('le', a, b), zero, one),
-]);
+const min: ScalarFunction = binary(
+  numeric,
+  (a, b) => Math.min(a, b),
+  (a, b) => [choose(call('le', a, b), one, zero), choose(call('le', a, b), zero, one)],
+);
 
 /** The greatest integer not above. */
 const floor: ScalarFunction = unary(float, Math.floor, 'none');

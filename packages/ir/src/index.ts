@@ -1,0 +1,64 @@
+// What @espalier/ir offers to the packages below it.
+
+export { showAttrs } from './attrs.ts';
+export { type Builder, createBuilder } from './builder.ts';
+export {
+  type AxisLink,
+  type AxisPlace,
+  at,
+  barrier,
+  blocked,
+  elementwise,
+  interleaved,
+  reshaped,
+  same,
+  stacked,
+  tied,
+} from './channels.ts';
+export { decompose } from './decompose.ts';
+export { assert, type ErrorDetails, EspalierError, type Location } from './errors.ts';
+export { evaluate, evaluateConstant, evaluateNode } from './evaluate.ts';
+export {
+  countUses,
+  type Graph,
+  type Output,
+  operands,
+  splitInputs,
+  topologicalOrder,
+} from './graph.ts';
+export { broadcastsTo, inferEpilogue, inferOp, opOf } from './infer.ts';
+export type { ConstantNode, InputNode, Node, OpNode } from './node.ts';
+export { type ArityOf, type AttrsOf, type OpName, ops } from './ops/index.ts';
+export type { Arity, Composition, Op, Operands, Primitive } from './ops/op.ts';
+export {
+  arg,
+  argumentsOf,
+  call,
+  compileScalar,
+  differentiateScalar,
+  evaluateScalar,
+  inferScalar,
+  literal,
+  parseScalar,
+  plain,
+  type Scalar,
+  type ScalarFunction,
+  type ScalarName,
+  scalars,
+  showScalar,
+  substitute,
+} from './ops/scalar.ts';
+export { rebuild, type Visit } from './rebuild.ts';
+export {
+  allocate,
+  type DType,
+  elementCount,
+  rowMajorStrides,
+  type Shape,
+  sameShape,
+  sameType,
+  showType,
+  type Tensor,
+  type TensorData,
+  type TensorType,
+} from './types.ts';
