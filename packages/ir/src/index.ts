@@ -2,6 +2,7 @@
 
 export { showAttrs } from './attrs.ts';
 export { type Builder, createBuilder } from './builder.ts';
+export { type ChannelGroup, channelGroups, type NarrowedAxis } from './channel-groups.ts';
 export {
   type AxisLink,
   type AxisPlace,
@@ -15,6 +16,14 @@ export {
   stacked,
   tied,
 } from './channels.ts';
+export {
+  activationBytes,
+  bytesOf,
+  costs,
+  macs,
+  type NodeCost,
+  parameterBytes,
+} from './cost.ts';
 export { decompose } from './decompose.ts';
 export { assert, type ErrorDetails, EspalierError, type Location } from './errors.ts';
 export { evaluate, evaluateConstant, evaluateNode } from './evaluate.ts';
@@ -48,7 +57,12 @@ export {
   showScalar,
   substitute,
 } from './ops/scalar.ts';
+export { parse } from './parse.ts';
+export { type Match, match, type Pattern, p } from './pattern.ts';
+export { randomSource, randomTensor } from './random.ts';
 export { rebuild, type Visit } from './rebuild.ts';
+export { type Rule, rewrite, rule } from './rewrite.ts';
+export { digests, print } from './text.ts';
 export {
   allocate,
   type DType,
@@ -62,3 +76,4 @@ export {
   type TensorData,
   type TensorType,
 } from './types.ts';
+export { verify } from './verify.ts';
