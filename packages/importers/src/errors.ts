@@ -1,0 +1,72 @@
+// The failures of importing, one maker a code.
+
+import { EspalierError, type Location } from '@espalier/ir';
+
+/** A model file is damaged, or breaks the rules of its own format. */
+export const badModel = (message: string, at: Location, cause?: unknown): EspalierError =>
+  new EspalierError('BAD_MODEL', message, {
+    at,
+    hint: 'the file is damaged or not an ONNX model; export or download it again',
+    cause,
+  });
+
+/** A model asks for more memory or work than any device has. */
+export const modelTooLarge = (message: string, at: Location, cause?: unknown): EspalierError =>
+  new EspalierError('MODEL_TOO_LARGE', message, {
+    at,
+    cause,
+    hint: 'check the dimensions in the model and in ?shape=',
+  });
+
+/** Data outside the model file is missing, damaged, or outside the model's folder. */
+export const badExternalData = (message: string, at: Location, cause?: unknown): EspalierError =>
+  new EspalierError('BAD_EXTERNAL_DATA', message, {
+    at,
+    hint: 'keep the data file beside the model, under the name that the model gives',
+    cause,
+  });
+
+/** Some of a model's operators have no importer; all of them are listed. */
+export const unsupportedOp = (uses: readonly string[], at: Location): EspalierError =>
+  new EspalierError(
+    'UNSUPPORTED_OP',
+    `${uses.length === 1 ? 'one operator has' : `${uses.length} operators have`} no importer:\n${uses
+      .map((use) => `  ${use}`)
+      .join('\n')}`,
+    {
+      at,
+      hint: 'add it in packages/importers/src/onnx/ops, or export the model without it',
+    },
+  );
+
+/** An operator is known, but not this use of it. */
+export const unsupportedUse = (message: string, at: Location): EspalierError =>
+  new EspalierError('UNSUPPORTED_USE', message, {
+    at,
+    hint: 'export the model without this attribute or input',
+  });
+
+/** Values have an element type that the graph cannot hold. */
+export const unsupportedType = (message: string, at: Location): EspalierError =>
+  new EspalierError('UNSUPPORTED_TYPE', message, {
+    at,
+    hint: 'convert the model to float32, int32, int64 or bool',
+  });
+
+/** A value that shapes depend on is known only when the model runs. */
+export const notConstant = (message: string, at: Location): EspalierError =>
+  new EspalierError('NOT_CONSTANT', message, {
+    at,
+    hint: 'shapes are static: export the model with fixed shapes, or close its inputs with ?shape=',
+  });
+
+/** Inputs have dimensions which neither the model nor the caller gives. */
+export const openShape = (inputs: readonly string[], example: string, at: Location) =>
+  new EspalierError('OPEN_SHAPE', `dimensions are left open:\n${inputs.join('\n')}`, {
+    at,
+    hint: `close them with ?shape=${example}`,
+  });
+
+/** The caller's shapes do not fit the model. */
+export const badInputShape = (message: string, at: Location, hint: string): EspalierError =>
+  new EspalierError('BAD_INPUT_SHAPE', message, { at, hint });

@@ -1,0 +1,6 @@
+// What @espalier/importers offers to the packages below it.
+
+export { type ExternalReader, externalDataIn } from './onnx/external.ts';
+export { type ImportOptions, importOnnx } from './onnx/import.ts';
+export { importedOps } from './onnx/ops/index.ts';
+export { type OnnxModel, type ReadOptions, readOnnx } from './onnx/read.ts';

@@ -1,0 +1,85 @@
+// What an operator's importer is, and what it sees of the call that it turns into nodes.
+
+import type { Builder, EspalierError, Location, Node, Tensor } from '@espalier/ir';
+import { modelTooLarge } from '../errors.ts';
+import type { Attributes } from './attributes.ts';
+
+/** One call of an operator, as its importer sees it. */
+export interface Site {
+  /** Makes nodes that carry the call's name. */
+  readonly b: Builder;
+  /** Version of the operator set that the call follows. */
+  readonly opset: number;
+  readonly attributes: Attributes;
+  readonly at: Location;
+  /** Number of operands that the call lists, left-out ones included. */
+  readonly inputCount: number;
+  readonly outputCount: number;
+  /** Operand `i`. @throws {EspalierError} BAD_MODEL, if it is left out */
+  input(i: number): Node;
+  /** Operand `i`, or `undefined` if it is left out. */
+  optional(i: number): Node | undefined;
+  /** All operands of a variadic operator. */
+  inputs(): Node[];
+  /** Whether result `i` has a name. */
+  wants(i: number): boolean;
+  /**
+   * The integers of operand `i`, which must be known at import; those beyond 32 bits are the nearest
+   * that is not. `undefined` if it is left out.
+   *
+   * @throws {EspalierError} NOT_CONSTANT
+   */
+  ints(i: number): number[] | undefined;
+  /** The elements of operand `i`, which must be known at import; `undefined` if it is left out. */
+  constant(i: number): Tensor | undefined;
+  /** The value of a node, if it depends on no input. */
+  known(node: Node): Tensor | undefined;
+  /** An f32 constant of zeros, one node for each length. */
+  zeros(count: number): Node;
+  /** The model breaks the operator's rules. */
+  bad(message: string): EspalierError;
+  /** The operator's rules allow what has no importer. */
+  unsupported(message: string): EspalierError;
+}
+
+/** Turns a call into nodes: one result, or a list in the operator's order. */
+export interface Importer {
+  /** Whether it only moves elements, so that integers beyond 32 bits may pass through. */
+  readonly moves?: true | ((site: Site) => boolean);
+  readonly import: (site: Site) => Node | readonly (Node | undefined)[];
+}
+
+/** Importers of a family of operators, by name. */
+export type Importers = Readonly<Record<string, Importer>>;
+
+/** A non-negative axis. @throws {EspalierError} BAD_MODEL, if it is out of range */
+export function resolveAxis(site: Site, axis: number, rank: number): number {
+  const resolved = axis < 0 ? axis + rank : axis;
+  if (resolved < 0 || resolved >= rank) throw site.bad(`axis ${axis} of a rank ${rank} tensor`);
+  return resolved;
+}
+
+/** Non-negative axes in ascending order. @throws {EspalierError} BAD_MODEL, if one repeats */
+export function resolveAxes(site: Site, axes: readonly number[], rank: number): number[] {
+  const resolved = axes.map((axis) => resolveAxis(site, axis, rank)).sort((a, b) => a - b);
+  if (new Set(resolved).size < axes.length) throw site.bad(`axes [${axes.join(', ')}] repeat`);
+  return resolved;
+}
+
+/** Integers that were an attribute up to some version, and an input from then on. */
+export const attributeOrInput = (
+  site: Site,
+  name: string,
+  input: number,
+  since: number,
+): number[] | undefined =>
+  site.opset < since ? site.attributes.ints(name) : site.ints(input);
+
+/** The longest list of numbers that an importer makes: 64 MiB. */
+const longestTable = 2 ** 24;
+
+/** Guards what an importer is about to allocate. @throws {EspalierError} MODEL_TOO_LARGE */
+export function checkLength(site: Site, count: number, what: string): number {
+  if (!(count <= longestTable)) throw modelTooLarge(`${what} has ${count} elements`, site.at);
+  return count;
+}
