@@ -49,8 +49,8 @@ export const badTensor = (name: string, wanted: TensorType, given?: TensorType):
   );
 
 /** Text of a graph cannot be parsed. */
-export const badText = (line: number, message: string): EspalierError =>
-  new EspalierError('BAD_TEXT', `line ${line}: ${message}`);
+export const badText = (line: number, message: string, cause?: unknown): EspalierError =>
+  new EspalierError('BAD_TEXT', `line ${line}: ${message}`, { cause });
 
 /** Guards what only a bug can break. */
 export function assert(condition: unknown, assumed: string): asserts condition {

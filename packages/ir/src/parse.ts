@@ -1,5 +1,6 @@
 // Text becomes a graph: for tests, and to read back what `print` has written.
 
+import { showAttrs } from './attrs.ts';
 import { type Builder, createBuilder } from './builder.ts';
 import { type Cursor, cursorOver } from './cursor.ts';
 import { badText, EspalierError } from './errors.ts';
@@ -74,19 +75,15 @@ function readValue(
   const extras = at.eat(';') ? readOperands(at, values) : [];
   at.expect(')');
   const attrs = at.eat('{') ? readAttrs(at) : {};
-  return locate(at.line, () => {
-    const node = b.apply(op, own, attrs);
-    return at.eat('then') ? b.withEpilogue(node, parseScalar(at.until(''), at.line), extras) : node;
-  });
-}
-
-/** Says the line of what the builder refuses. */
-function locate<T>(line: number, make: () => T): T {
+  const epilogue = at.eat('then') ? parseScalar(at.until(''), at.line) : undefined;
   try {
-    return make();
+    const node = b.apply(op, own, attrs);
+    return epilogue ? b.withEpilogue(node, epilogue, extras) : node;
   } catch (cause) {
-    if (!(cause instanceof EspalierError) || cause.code === 'BAD_TEXT') throw cause;
-    throw new EspalierError(cause.code, `line ${line}: ${cause.message}`, { cause });
+    // Ops trust that they get their own attributes, which text cannot promise.
+    if (!(cause instanceof EspalierError))
+      throw badText(at.line, `${op} with the attributes ${showAttrs(attrs)}`, cause);
+    throw new EspalierError(cause.code, `line ${at.line}: ${cause.message}`, { cause });
   }
 }
 
@@ -95,7 +92,10 @@ function readName(at: Cursor): string {
   return token.startsWith('"') ? (JSON.parse(token) as string) : token;
 }
 
-const nameToken = new RegExp(`${plainName.source}|^"(?:[^"\\\\]|\\\\.)*"`);
+/** A plain name, or a string as JSON has it. */
+const nameToken = new RegExp(
+  `${plainName.source}|^"(?:[^"\\\\\\u0000-\\u001f]|\\\\["\\\\/bfnrt]|\\\\u[0-9a-fA-F]{4})*"`,
+);
 
 const readOperand = (at: Cursor, values: ReadonlyMap<string, Node>): Node =>
   operandCalled(readName(at), at, values);
