@@ -1,0 +1,134 @@
+// Two-dimensional convolution, the op that most networks spend their time in.
+
+import type { Builder } from '../builder.ts';
+import { at, same, tied } from '../channels.ts';
+import { badShape } from '../errors.ts';
+import type { Node } from '../node.ts';
+import { elementCount } from '../types.ts';
+import { expectDType, expectRank, extents4 } from './checks.ts';
+import { filled } from './gradients.ts';
+import { defineOp, type Op } from './op.ts';
+import { expectSliding, insideTaps, type Sliding, slidingExtents } from './windows.ts';
+
+export interface ConvAttrs extends Sliding {
+  /** Channels are cut into so many groups, which do not see each other. */
+  readonly groups: number;
+}
+
+/**
+ * Convolves `[N, C, H, W]` with weights `[O, C/groups, R, S]` and adds a bias `[O]`.
+ */
+export const conv: Op<ConvAttrs, 3> = defineOp<ConvAttrs, 3>({
+  name: 'conv',
+  arity: 3,
+
+  infer([x, w, bias], attrs) {
+    for (const type of [x, w, bias]) expectDType('conv', type, 'f32');
+    expectSliding('conv', attrs);
+    expectRank('conv', bias, 1);
+    const [n, c, h, width] = extents4('conv', x);
+    const [o, i, r, s] = extents4('conv', w);
+    const { groups } = attrs;
+    if (groups < 1 || i * groups !== c || o % groups !== 0)
+      throw badShape('conv', `weights [${w.shape}] in ${groups} groups do not fit ${c} channels`);
+    if (bias.shape[0] !== o) throw badShape('conv', `bias [${bias.shape}] for ${o} outputs`);
+    return { dtype: 'f32', shape: [n, o, ...slidingExtents('conv', [h, width], [r, s], attrs)] };
+  },
+
+  evaluate([x, w, bias], { stride, dilation, pads, groups }, y) {
+    const [n, c, h, width] = extents4('conv', x.type);
+    const [o, i, r, s] = extents4('conv', w.type);
+    const [, , rows, columns] = extents4('conv', y.type);
+    const sums = new Float64Array(columns);
+    for (let image = 0; image < n; image++)
+      for (let out = 0; out < o; out++) {
+        const firstChannel = Math.floor(out / (o / groups)) * i;
+        for (let row = 0; row < rows; row++) {
+          sums.fill(bias.data[out]!);
+          const top = row * stride[0] - pads[0];
+          const [firstR, endR] = insideTaps(top, r, dilation[0], h);
+          for (let channel = 0; channel < i; channel++)
+            for (let tapR = firstR; tapR < endR; tapR++) {
+              const line =
+                ((image * c + firstChannel + channel) * h + top + tapR * dilation[0]) * width;
+              for (let tapS = 0; tapS < s; tapS++) {
+                const weight = w.data[((out * i + channel) * r + tapR) * s + tapS]!;
+                const shift = tapS * dilation[1] - pads[1];
+                // Columns whose tap lies inside the row.
+                const [first, end] = insideTaps(shift, columns, stride[1], width);
+                let from = line + first * stride[1] + shift;
+                for (let column = first; column < end; column++, from += stride[1])
+                  sums[column]! += weight * x.data[from]!;
+              }
+            }
+          y.data.set(sums, ((image * o + out) * rows + row) * columns);
+        }
+      }
+  },
+
+  gradient(b, dy, attrs, { inputs: [x, w] }) {
+    const { stride, dilation, pads, groups } = attrs;
+    const size = (axis: 0 | 1) =>
+      (dy.type.shape[2 + axis]! - 1) * stride[axis] +
+      dilation[axis] * (w.type.shape[2 + axis]! - 1) +
+      1 -
+      pads[axis] -
+      pads[2 + axis]!;
+    const outputPadding = [x.type.shape[2]! - size(0), x.type.shape[3]! - size(1)] as const;
+    const zeros = filled(b, [x.type.shape[1]!], 0);
+    return [
+      b.convTranspose(dy, w, zeros, { stride, dilation, pads, outputPadding, groups }),
+      weightGradient(b, x, dy, attrs, w),
+      b.reduce(dy, { kind: 'sum', axes: [0, 2, 3], keepDims: false }),
+    ];
+  },
+
+  channels(_attrs, [x, w]) {
+    const [channels, perGroup] = [x.shape[1]!, w.shape[1]!];
+    const outer = perGroup === 0 ? 1 : channels / perGroup;
+    if (perGroup === 1 && outer > 1) {
+      const inner = w.shape[0]! / channels;
+      const rows = [at('output', 1, { inner }), at(1, 0, { inner }), at(2, 0, { inner })];
+      return [...same(0), ...tied(at(0, 1), ...rows)];
+    }
+    const whole = outer === 1;
+    return [
+      ...same(0),
+      ...tied(at(1, 1), at(0, 1, { outer })),
+      ...(whole ? tied(at('output', 1), at(1, 0), at(2, 0)) : []),
+    ];
+  },
+
+  macs: (_, [, w], y) => elementCount(y.shape) * elementCount(w.shape.slice(1)),
+});
+
+/**
+ * The gradient of weights: images become channels and channels images, and what was the stride
+ * becomes the dilation.
+ *
+ * @param x `[N, C, H, W]`, what was convolved.
+ * @param dy `[N, O, H', W']`, the gradient of the result.
+ */
+export function weightGradient(
+  b: Builder,
+  x: Node,
+  dy: Node,
+  { stride, dilation, pads, groups }: ConvAttrs,
+  w: Node,
+): Node {
+  const [n, c, h, width] = extents4('conv', x.type);
+  const [o, i, r, s] = extents4('conv', w.type);
+  const split = b.reshape(x, { shape: [n, groups, c / groups, h, width] });
+  const images = b.reshape(b.transpose(split, { perm: [2, 1, 0, 3, 4] }), {
+    shape: [i, groups * n, h, width],
+  });
+  const taps = b.transpose(dy, { perm: [1, 0, 2, 3] });
+  const sums = b.conv(images, taps, filled(b, [o], 0), {
+    stride: dilation,
+    dilation: stride,
+    pads,
+    groups,
+  });
+  const cut = b.slice(sums, { starts: [0, 0, 0, 0], sizes: [i, o, r, s], steps: [1, 1, 1, 1] });
+  return b.transpose(cut, { perm: [1, 0, 2, 3] });
+}
