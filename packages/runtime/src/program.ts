@@ -23,7 +23,11 @@ export interface Program {
   /** Size of linear memory, in 64 KiB pages. */
   readonly pages: number;
   /** The weights file: copied to `byteOffset` before the `load` steps unpack it. */
-  readonly weights: { readonly byteOffset: number; readonly bytes: number; readonly sha256: string };
+  readonly weights: {
+    readonly byteOffset: number;
+    readonly bytes: number;
+    readonly sha256: string;
+  };
   /** Run once, after the weights are in memory. */
   readonly load: readonly Step[];
   /** Run for each inference. */
