@@ -1,0 +1,79 @@
+// Every gradient rule of the table, against central differences.
+
+import { type OpName, ops, parseScalar } from '@espalier/ir';
+import t from 'tap';
+import { differentiates, type GradientCase } from '../support/differentiates.ts';
+import { tensor } from '../support/tensors.ts';
+
+const square = { stride: [1, 1], dilation: [1, 1], pads: [0, 0, 0, 0], groups: 1 };
+const awkward = { stride: [2, 1], dilation: [1, 2], pads: [1, 2, 0, 1], groups: 2 };
+const window = { kernel: [3, 2], stride: [2, 1], dilation: [1, 2], pads: [1, 0, 0, 1] };
+const table = {
+  1: tensor('i32[3,2]', [0, 1, 2, 2, 1, 3]),
+  2: tensor('f32[3,2]', [0.5, 0.5, 1, 0, 0.25, 0.75]),
+};
+
+const cases: Partial<Record<OpName, readonly GradientCase[]>> = {
+  map: [
+    { inputs: ['f32[2,3]', 'f32[3]'], attrs: { expr: parseScalar('a0 * a1 + sigmoid(a0)') } },
+    { inputs: ['f32[2,1]', 'f32[]'], attrs: { expr: parseScalar('exp(a0) / a1') }, range: [1, 2] },
+  ],
+  conv: [
+    { inputs: ['f32[2,3,5,4]', 'f32[4,3,3,2]', 'f32[4]'], attrs: square },
+    { inputs: ['f32[1,4,7,6]', 'f32[6,2,3,2]', 'f32[6]'], attrs: awkward },
+    { inputs: ['f32[1,4,8,6]', 'f32[6,2,3,2]', 'f32[6]'], attrs: awkward },
+  ],
+  convTranspose: [
+    {
+      inputs: ['f32[2,3,3,2]', 'f32[3,4,3,2]', 'f32[4]'],
+      attrs: { ...square, outputPadding: [0, 0] },
+    },
+    {
+      inputs: ['f32[1,4,3,3]', 'f32[4,3,3,2]', 'f32[6]'],
+      attrs: { ...awkward, outputPadding: [1, 0] },
+    },
+  ],
+  matmul: [{ inputs: ['f32[2,3]', 'f32[3,4]'] }, { inputs: ['f32[2,1,2,3]', 'f32[4,3,2]'] }],
+  linear: [
+    { inputs: ['f32[2,3,4]', 'f32[5,4]', 'f32[5]'] },
+    { inputs: ['f32[3]', 'f32[2,3]', 'f32[2]'] },
+  ],
+  maxPool: [{ inputs: ['f32[1,2,5,5]'], attrs: window, range: [-40, 40] }],
+  sumPool: [{ inputs: ['f32[1,2,5,5]'], attrs: window }],
+  reduce: [
+    { inputs: ['f32[2,3,4]'], attrs: { kind: 'sum', axes: [0, 2], keepDims: false } },
+    { inputs: ['f32[2,3,4]'], attrs: { kind: 'max', axes: [1], keepDims: true }, range: [-9, 9] },
+    { inputs: ['f32[2,3]'], attrs: { kind: 'min', axes: [1], keepDims: false }, range: [-9, 9] },
+    { inputs: ['f32[2,3]'], attrs: { kind: 'prod', axes: [1], keepDims: false }, range: [1, 2] },
+  ],
+  softmax: [{ inputs: ['f32[2,3,2]'], attrs: { axis: 1 } }],
+  layerNorm: [
+    { inputs: ['f32[2,3,4]', 'f32[3,4]', 'f32[3,4]'], attrs: { axis: 1, epsilon: 1e-3 } },
+  ],
+  resample: [{ inputs: ['f32[2,4,3]', 'i32[3,2]', 'f32[3,2]'], attrs: { axis: 1 }, fixed: table }],
+  gather: [
+    {
+      inputs: ['f32[2,4,3]', 'i32[3,2]'],
+      attrs: { axis: 1 },
+      fixed: { 1: tensor('i32[3,2]', [0, 3, 3, 1, 0, 0]) },
+    },
+  ],
+  transpose: [{ inputs: ['f32[2,3,4]'], attrs: { perm: [2, 0, 1] } }],
+  reshape: [{ inputs: ['f32[2,6]'], attrs: { shape: [3, 4] } }],
+  slice: [
+    { inputs: ['f32[4,7]'], attrs: { starts: [1, 0], sizes: [2, 3], steps: [1, 3] } },
+    { inputs: ['f32[4,7]'], attrs: { starts: [3, 6], sizes: [2, 3], steps: [-2, -3] } },
+  ],
+  concat: [{ inputs: ['f32[2,3]', 'f32[2,1]'], attrs: { axis: 1 } }],
+  pad: [{ inputs: ['f32[2,3]'], attrs: { before: [1, 0], after: [0, 2], value: 3 } }],
+  expand: [{ inputs: ['f32[3,1]'], attrs: { shape: [2, 3, 4] } }],
+};
+
+for (const [name, op] of Object.entries(ops)) {
+  if (op.gradient === 'none') continue;
+  const own = cases[name as OpName];
+  t.test(`${name} has the gradient that differences give`, async (t) => {
+    if (!own) return t.fail(`${name} has no case here`);
+    await differentiates(name as OpName, own)(t);
+  });
+}
