@@ -229,3 +229,60 @@ t.test('ties a constant that two convs share by all of their axes', async (t) =>
   `);
   t.same(free(groups), [], 'the shared weights carry the output back to the first conv');
 });
+
+t.test('follows channels into space', async (t) => {
+  const groups = groupsOf(`
+    x = input f32[1,3,4,4]
+    w1 = constant f32[8,3,1,1]
+    b1 = constant f32[8]
+    y1 = conv(x, w1, b1) ${conv(0)}
+    s = depthToSpace(y1) {block: 2, mode: DCR}
+    w2 = constant f32[3,2,1,1]
+    b2 = constant f32[3]
+    y2 = conv(s, w2, b2) ${conv(0)}
+    return y2
+  `);
+  t.same(free(groups), ['2: w1.0 b1.0 w2.1'], 'one group');
+  const group = groups.find(({ frozen }) => frozen === undefined);
+  t.same(indices(group, 'w1', 0, 1), [1, 3, 5, 7], 'every second channel is of the second output');
+});
+
+t.test('keeps the parts of a split apart', async (t) => {
+  const groups = groupsOf(`
+    x = input f32[1,3,4,4]
+    w1 = constant f32[6,3,1,1]
+    b1 = constant f32[6]
+    y1 = conv(x, w1, b1) ${conv(0)}
+    left = slice(y1) {starts: [0, 0, 0, 0], sizes: [1, 2, 4, 4], steps: [1, 1, 1, 1]}
+    right = slice(y1) {starts: [0, 2, 0, 0], sizes: [1, 4, 4, 4], steps: [1, 1, 1, 1]}
+    w2 = constant f32[3,2,1,1]
+    w3 = constant f32[3,4,1,1]
+    b = constant f32[3]
+    y2 = conv(left, w2, b) ${conv(0)}
+    y3 = conv(right, w3, b) ${conv(0)}
+    return y2, y3
+  `);
+  t.same(free(groups), ['2: w1.0 b1.0 w2.1', '4: w1.0 b1.0 w3.1'], 'a group a part');
+});
+
+t.test('passes the gate of a squeeze and excitation', async (t) => {
+  const groups = groupsOf(`
+    x = input f32[1,3,4,4]
+    w0 = constant f32[4,3,1,1]
+    b0 = constant f32[4]
+    a = conv(x, w0, b0) ${conv(0)}
+    m = reduce(a) {kind: sum, axes: [2, 3], keepDims: true}
+    w1 = constant f32[2,4,1,1]
+    b1 = constant f32[2]
+    e = conv(m, w1, b1) ${conv(0)} then relu(a0)
+    w2 = constant f32[4,2,1,1]
+    b2 = constant f32[4]
+    g = conv(e, w2, b2) ${conv(0)} then sigmoid(a0)
+    s = map(a, g) {expr: a0 * a1}
+    w3 = constant f32[5,4,1,1]
+    b3 = constant f32[5]
+    y = conv(s, w3, b3) ${conv(0)}
+    return y
+  `);
+  t.same(free(groups), ['4: w0.0 b0.0 w1.1 w2.0 b2.0 w3.1', '2: w1.0 b1.0 w2.1'], 'two groups');
+});

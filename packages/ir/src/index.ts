@@ -37,7 +37,15 @@ export {
 } from './graph.ts';
 export { broadcastsTo, inferEpilogue, inferOp, opOf } from './infer.ts';
 export type { ConstantNode, InputNode, Node, OpNode } from './node.ts';
-export { type ArityOf, type AttrsOf, type OpName, ops } from './ops/index.ts';
+export {
+  type ArityOf,
+  type AttrsOf,
+  compositions,
+  type OpName,
+  ops,
+  type PrimitiveName,
+  primitives,
+} from './ops/index.ts';
 export type { Arity, Composition, Op, Operands, Primitive } from './ops/op.ts';
 export {
   arg,
