@@ -56,7 +56,10 @@ export const differentiates =
       nodes.forEach((node, i) => {
         const gradient = gradients[i];
         if (node.kind !== 'input') return;
-        if (!gradient) return t.fail(`${op} gives operand ${i} no gradient`);
+        if (!gradient) {
+          t.fail(`${op} gives operand ${i} no gradient`);
+          return;
+        }
         t.same(gradient.type, node.type, `${op}: the gradient of operand ${i} has its type`);
         const graph = { inputs: ports, outputs: [{ name: 'g', node: gradient }] };
         const actual = evaluate(graph, values).g!.data;
