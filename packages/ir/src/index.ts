@@ -3,19 +3,7 @@
 export { showAttrs } from './attrs.ts';
 export { type Builder, createBuilder } from './builder.ts';
 export { type ChannelGroup, channelGroups, type NarrowedAxis } from './channel-groups.ts';
-export {
-  type AxisLink,
-  type AxisPlace,
-  at,
-  barrier,
-  blocked,
-  elementwise,
-  interleaved,
-  reshaped,
-  same,
-  stacked,
-  tied,
-} from './channels.ts';
+export type { AxisLink, AxisPlace } from './channels.ts';
 export {
   activationBytes,
   bytesOf,
