@@ -8,6 +8,7 @@ import {
   type InputNode,
   type Location,
   type Node,
+  type Tensor,
 } from '@espalier/ir';
 import { badModel, modelTooLarge, unsupportedOp, unsupportedType } from '../errors.ts';
 import { type Call, flatten } from './flatten.ts';
@@ -24,12 +25,12 @@ export interface ImportOptions extends ReadOptions {
   /** Shapes of inputs with open dimensions, by name. */
   readonly shapes?: Readonly<Record<string, readonly number[]>>;
   /** Inputs that become constants, by name: what shapes depend on must be known. */
-  readonly values?: Readonly<Record<string, TensorProto>>;
+  readonly values?: Readonly<Record<string, Tensor>>;
   /** Elements of initializers whose data the file leaves out. */
   readonly fill?: (name: string, dims: readonly number[]) => Float32Array | undefined;
 }
 
-/** Operator sets with importers. What a later set changes is unknown, and mostly nothing. */
+/** The first operator set with importers. What a set beyond 23 changes is taken to be nothing. */
 const oldestOpset = 7;
 
 /** Constants of at most this many elements are computed at once, so that shapes are at hand. */
@@ -55,14 +56,13 @@ export function importOnnx(source: Uint8Array | OnnxModel, options: ImportOption
   };
 
   const given = options.values ?? {};
-  const constant = (name: string, tensor: TensorProto) => {
+  const constant = (name: string, tensor: TensorProto): Value => {
     const header = checkTensor(tensor, at);
-    if (!header.filled) return b.constant({ ...filled(name, header, options, at) }, name);
+    if (!header.filled)
+      return { node: b.constant(filled(name, header, options, at), name), saturated: false };
     const decoded = decodeTensor(tensor, header, at);
-    saturated.set(name, decoded.saturated);
-    return b.constant(decoded.tensor, name);
+    return { node: b.constant(decoded.tensor, name), saturated: decoded.saturated };
   };
-  const saturated = new Map<string, boolean>();
 
   const inputs: InputNode[] = [];
   const bound = { ...graph, input: graph.input.filter(({ name }) => !Object.hasOwn(given, name)) };
@@ -72,15 +72,15 @@ export function importOnnx(source: Uint8Array | OnnxModel, options: ImportOption
     define(name, { node, saturated: false });
   }
   const stored = new Map(graph.initializer.map((tensor) => [tensor.name, tensor]));
-  for (const [name, tensor] of Object.entries(given)) stored.set(name, tensor);
+  for (const [name, value] of Object.entries(given)) {
+    stored.delete(name);
+    define(name, { node: b.constant(value, name), saturated: false });
+  }
 
   // Initializers become constants when they are read: files keep unused ones.
   const find = (name: string): Value | undefined => {
     const tensor = values.has(name) ? undefined : stored.get(name);
-    if (tensor !== undefined) {
-      const node = constant(name, tensor);
-      values.set(name, { node, saturated: saturated.get(name) ?? false });
-    }
+    if (tensor !== undefined) values.set(name, constant(name, tensor));
     return values.get(name);
   };
 
@@ -103,7 +103,10 @@ export function importOnnx(source: Uint8Array | OnnxModel, options: ImportOption
     });
   }
 
+  const named = new Set<string>();
   const outputs = graph.output.map(({ name }) => {
+    if (named.has(name)) throw badModel(`two outputs are named ${name}`, at);
+    named.add(name);
     const value = find(name);
     if (value === undefined) throw badModel(`output ${name} is computed nowhere`, at);
     if (value.saturated) throw unsupportedType(`output ${name} is beyond 32 bits`, at);
@@ -115,9 +118,8 @@ export function importOnnx(source: Uint8Array | OnnxModel, options: ImportOption
 function refuseUnknown(calls: readonly Call[], at: Location): void {
   const unknown = new Map<string, string[]>();
   for (const { op, domain, opset, label } of calls) {
-    if (domain === '' && opset < oldestOpset)
-      throw badModel(`the model is of opset ${opset}; importers start at ${oldestOpset}`, at);
-    if (importerOf(op, domain) !== undefined) continue;
+    const known = importerOf(op, domain) !== undefined;
+    if (known && opset >= oldestOpset) continue;
     const key = `${domain && `${domain}.`}${op} (opset ${opset})`;
     unknown.set(key, [...(unknown.get(key) ?? []), label]);
   }

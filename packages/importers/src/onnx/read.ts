@@ -1,7 +1,7 @@
 // Bytes of an ONNX file become a checked model. Files are hostile until this is through.
 
-import { fromBinary } from '@bufbuild/protobuf';
-import type { Location } from '@espalier/ir';
+import { type DescMessage, fromBinary } from '@bufbuild/protobuf';
+import type { Location, Tensor } from '@espalier/ir';
 import { badModel, unsupportedUse } from '../errors.ts';
 import { type ExternalReader, fetchExternal } from './external.ts';
 import {
@@ -11,8 +11,9 @@ import {
   type NodeProto,
   TensorProto_DataLocation as Stored,
   type TensorProto,
+  TensorProtoSchema,
 } from './proto/onnx_pb.ts';
-import { checkTensor } from './tensors.ts';
+import { checkTensor, decodeTensor } from './tensors.ts';
 import { checkWire } from './wire.ts';
 
 /** A model whose every length, dimension and reference to data has been checked. */
@@ -41,12 +42,7 @@ export function readOnnx(bytes: Uint8Array, { file, external }: ReadOptions): On
   const at: Location = { file };
   if (bytes.length === 0) throw badModel('the file is empty', at);
   checkWire(bytes, ModelProtoSchema, at);
-  let model: ModelProto;
-  try {
-    model = fromBinary(ModelProtoSchema, bytes, { readUnknownFields: false });
-  } catch (cause) {
-    throw badModel(`not an ONNX model: ${(cause as Error).message}`, at, cause);
-  }
+  const model = decode(ModelProtoSchema, bytes, at);
   const { graph } = model;
   if (graph === undefined) throw badModel('the file holds no graph', at);
   if (model.irVersion < oldestIr)
@@ -57,6 +53,28 @@ export function readOnnx(bytes: Uint8Array, { file, external }: ReadOptions): On
   checkGraph(graph, { external, file });
   for (const { node } of model.functions) checkNodes(node, { external, file });
   return { file, model, graph };
+}
+
+/**
+ * Reads a file of one tensor (`.pb`), as ONNX's own test data has them.
+ *
+ * @throws {EspalierError} BAD_MODEL, MODEL_TOO_LARGE, UNSUPPORTED_TYPE
+ */
+export function readOnnxTensor(bytes: Uint8Array, { file }: Pick<ReadOptions, 'file'>): Tensor {
+  const at: Location = { file };
+  checkWire(bytes, TensorProtoSchema, at);
+  const tensor = decode(TensorProtoSchema, bytes, at);
+  const header = checkTensor(tensor, at);
+  if (!header.filled) throw badModel('the tensor has no data', at);
+  return decodeTensor(tensor, header, at).tensor;
+}
+
+function decode<T extends DescMessage>(schema: T, bytes: Uint8Array, at: Location) {
+  try {
+    return fromBinary(schema, bytes, { readUnknownFields: false });
+  } catch (cause) {
+    throw badModel(`not an ONNX file: ${(cause as Error).message}`, at, cause);
+  }
 }
 
 interface Context {

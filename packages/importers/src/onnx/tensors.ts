@@ -101,7 +101,7 @@ export function decodeTensor(
     return { tensor: { type, data }, saturated: false };
   }
   if (tensor.dataType === T.FLOAT) {
-    const data = new Float32Array(raw.slice().buffer);
+    const data = new Float32Array(new Uint8Array(raw).buffer);
     return { tensor: { type, data }, saturated: false };
   }
   const data = allocate(type);

@@ -1,0 +1,125 @@
+// The graph's primitives as ONNX nodes.
+
+import {
+  type AttrsOf,
+  assert,
+  elementCount,
+  inferOp,
+  type OpName,
+  type OpNode,
+  splitInputs,
+} from '@espalier/ir';
+import type { AttributeValue, Writer, Written } from './write.ts';
+import { writeScalar } from './write-scalar.ts';
+
+/** Writes the op of a node, its epilogue left out, over written operands. */
+type OpWriter<K extends OpName> = (
+  operands: readonly Written[],
+  attrs: AttrsOf<K>,
+  type: Written['type'],
+  writer: Writer,
+) => Written;
+
+/** Attributes of sliding windows that ONNX and the graph share. */
+const sliding = ({
+  stride,
+  dilation,
+  pads,
+}: {
+  readonly stride: readonly number[];
+  readonly dilation: readonly number[];
+  readonly pads: readonly number[];
+}) => ({ strides: stride, dilations: dilation, pads });
+
+/** A sum over windows is a convolution of each channel with ones, or an average times its size. */
+const sumPool: OpWriter<'sumPool'> = ([x], { kernel, ...window }, type, writer) => {
+  const channels = x!.type.shape[1]!;
+  const shape = [channels, 1, ...kernel];
+  const ones = new Float32Array(elementCount(shape)).fill(1);
+  const w = writer.constant({ type: { dtype: 'f32', shape }, data: ones });
+  return writer.add('Conv', [x!, w], type, { ...sliding(window), group: channels });
+};
+
+const linear: OpWriter<'linear'> = ([x, w, bias], _, type, writer) => {
+  if (x!.type.shape.length === 2)
+    return writer.add('Gemm', [x!, w!, bias!], type, { transB: 1 });
+  const [o, k] = w!.type.shape as [number, number]; // its inference
+  const columns = writer.add('Transpose', [w!], { ...w!.type, shape: [k, o] }, { perm: [1, 0] });
+  return writer.add('Add', [writer.add('MatMul', [x!, columns], type), bias!], type);
+};
+
+/** ONNX gives all of its reductions but the sum their axes as an attribute in this opset. */
+const reduce: OpWriter<'reduce'> = ([x], { kind, axes, keepDims }, type, writer) => {
+  const keepdims = Number(keepDims);
+  if (kind === 'sum') return writer.add('ReduceSum', [x!, writer.ints(axes)], type, { keepdims });
+  const op = { max: 'ReduceMax', min: 'ReduceMin', prod: 'ReduceProd' }[kind];
+  return writer.add(op, [x!], type, { axes, keepdims });
+};
+
+/** Gathers every tap beside its output, weighs them, and adds them up. */
+const resample: OpWriter<'resample'> = ([x, indices, weights], { axis }, type, writer) => {
+  const [out, taps] = indices!.type.shape as [number, number]; // its inference
+  const { shape } = x!.type;
+  const gathered = { ...type, shape: shape.toSpliced(axis, 1, out, taps) };
+  const elements = writer.add('Gather', [x!, indices!], gathered, { axis });
+  const wide = [out, taps, ...shape.slice(axis + 1).fill(1)];
+  const factors = writer.add('Reshape', [weights!, writer.ints(wide)], { ...type, shape: wide });
+  const weighed = writer.add('Mul', [elements, factors], gathered);
+  return writer.add('ReduceSum', [weighed, writer.ints([axis + 1])], type, { keepdims: 0 });
+};
+
+const slice: OpWriter<'slice'> = ([x], { starts, sizes, steps }, type, writer) => {
+  // Going down, the end after index 0 is written as far below every index.
+  const ends = starts.map((start, axis) => {
+    const end = start + sizes[axis]! * steps[axis]!;
+    return end < 0 ? -(2 ** 31) : end;
+  });
+  const axes = starts.map((_, axis) => axis);
+  const lists = [starts, ends, axes, steps].map((list) => writer.ints(list));
+  return writer.add('Slice', [x!, ...lists], type);
+};
+
+const writers: { readonly [K in OpName]?: OpWriter<K> } = {
+  map: (operands, { expr }, _, writer) => writeScalar(expr, operands, writer),
+  conv: (operands, { groups, ...window }, type, writer) =>
+    writer.add('Conv', operands, type, { ...sliding(window), group: groups }),
+  convTranspose: (operands, { groups, outputPadding, ...window }, type, writer) =>
+    writer.add('ConvTranspose', operands, type, {
+      ...sliding(window),
+      output_padding: outputPadding,
+      group: groups,
+    }),
+  matmul: (operands, _, type, writer) => writer.add('MatMul', operands, type),
+  linear,
+  maxPool: (operands, { kernel, ...window }, type, writer) =>
+    writer.add('MaxPool', operands, type, { ...sliding(window), kernel_shape: kernel }),
+  sumPool,
+  reduce,
+  softmax: (operands, { axis }, type, writer) => writer.add('Softmax', operands, type, { axis }),
+  layerNorm(operands, { axis, epsilon }, type, writer) {
+    const attributes: Record<string, AttributeValue> = { axis, epsilon: { float: epsilon } };
+    return writer.add('LayerNormalization', operands, type, attributes);
+  },
+  resample,
+  gather: (operands, { axis }, type, writer) => writer.add('Gather', operands, type, { axis }),
+  transpose: (operands, { perm }, type, writer) =>
+    writer.add('Transpose', operands, type, { perm }),
+  reshape: ([x], { shape }, type, writer) =>
+    writer.add('Reshape', [x!, writer.ints(shape)], type, { allowzero: 1 }),
+  slice,
+  concat: (operands, { axis }, type, writer) => writer.add('Concat', operands, type, { axis }),
+  pad: ([x], { before, after, value }, type, writer) => {
+    const around = writer.ints([...before, ...after]);
+    return writer.add('Pad', [x!, around, writer.number(value, type.dtype)], type);
+  },
+  expand: ([x], { shape }, type, writer) => writer.add('Expand', [x!, writer.ints(shape)], type),
+};
+
+/** Writes the op of a node, its epilogue left out. */
+export function writeOp(node: OpNode, operands: readonly Written[], writer: Writer): Written {
+  const write = writers[node.op] as OpWriter<OpName> | undefined; // keyed by the op itself
+  assert(write, `${node.op} is a primitive`);
+  const inputs = splitInputs(node).own.map(({ type }) => type);
+  const type = node.epilogue ? inferOp(node.op, inputs, node.attrs) : node.type;
+  return write(operands, node.attrs as AttrsOf<OpName>, type, writer);
+}

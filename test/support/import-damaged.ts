@@ -1,0 +1,45 @@
+// Imports damaged copies of model files, as a process of its own; prints a line for every copy.
+
+import { readFileSync } from 'node:fs';
+import { importOnnx, readOnnx } from '@espalier/importers';
+import { EspalierError, verify } from '@espalier/ir';
+import { damage, type Span, seeded } from './hostile.ts';
+
+const [count, seed, ...files] = process.argv.slice(2);
+
+/** The parts of a file that are not weights. */
+function structureOf(bytes: Uint8Array): Span[] {
+  const { graph } = readOnnx(bytes, { file: 'whole' });
+  const weights = graph.initializer
+    .map(({ rawData }) => rawData)
+    .filter((raw) => raw.length > 64)
+    .map((raw): Span => [raw.byteOffset - bytes.byteOffset, raw.byteOffset - bytes.byteOffset + raw.length])
+    .sort(([a], [b]) => a - b);
+  const ends = [0, ...weights.map(([, end]) => end)];
+  const starts = [...weights.map(([start]) => start), bytes.length];
+  return ends.map((end, i): Span => [end, starts[i]!]).filter(([start, end]) => end > start);
+}
+
+const models = files.map((file) => {
+  const bytes = new Uint8Array(readFileSync(file));
+  return { file, bytes, spans: structureOf(bytes) };
+});
+
+const random = seeded(Number(seed));
+for (let i = 0; i < Number(count); i++) {
+  const { file, bytes, spans } = models[i % models.length]!;
+  const { kind, at, bytes: damaged } = damage(bytes, spans, random);
+  const began = performance.now();
+  let outcome = 'imported';
+  try {
+    // Skeletons have no weights: lazily cleared memory stands in for them.
+    const fill = (_: string, dims: readonly number[]) =>
+      new Float32Array(dims.reduce((n, dim) => n * dim, 1));
+    verify(importOnnx(damaged, { file, fill }));
+  } catch (error) {
+    outcome = error instanceof EspalierError ? error.code : `crashed: ${(error as Error).stack}`;
+  }
+  const ms = performance.now() - began;
+  process.stdout.write(`${JSON.stringify({ i, file, kind, at, outcome, ms })}\n`);
+}
+process.stdout.write(`${JSON.stringify({ maxKiB: process.resourceUsage().maxRSS })}\n`);
