@@ -2,7 +2,7 @@
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { ensureChromium } from './chromium.mjs.mts';
+import { ensureChromium } from './chromium.mjs';
 import { bin, install } from './install.mjs';
 
 /** The kinds that need more than Node; all other folders are unit tests. */

@@ -1,0 +1,10 @@
+// The pages that are written from records.
+
+import { errorsPage } from './errors-page.ts';
+import { opsPage } from './ops-page.ts';
+
+/** Text of each written page, by its path in the repository. */
+export const pages: Readonly<Record<string, () => string>> = {
+  'docs/errors.md': errorsPage,
+  'docs/ops.md': opsPage,
+};
