@@ -57,8 +57,20 @@ export interface Assembler {
   op(name: OpcodeName, ...operands: Expr[]): Expr;
   load(name: LoadName, address: Expr, byteOffset?: number): Expr;
   store(name: StoreName, address: Expr, value: Expr, byteOffset?: number): Expr;
-  loadLane(name: LaneMemoryName, address: Expr, into: Expr, lane: number, byteOffset?: number): Expr;
-  storeLane(name: LaneMemoryName, address: Expr, value: Expr, lane: number, byteOffset?: number): Expr;
+  loadLane(
+    name: LaneMemoryName,
+    address: Expr,
+    into: Expr,
+    lane: number,
+    byteOffset?: number,
+  ): Expr;
+  storeLane(
+    name: LaneMemoryName,
+    address: Expr,
+    value: Expr,
+    lane: number,
+    byteOffset?: number,
+  ): Expr;
   lane(name: LaneName, lane: number, ...operands: Expr[]): Expr;
   /** Picks four 32-bit lanes out of `a` (0–3) and `b` (4–7). */
   shuffle32(a: Expr, b: Expr, lanes: readonly [number, number, number, number]): Expr;
@@ -110,11 +122,13 @@ export function assemble(
       code.u8(0x20);
       code.leb(index);
     };
-    const put = (opcode: number, value: Expr): Expr => () => {
-      value();
-      code.u8(opcode);
-      code.leb(index);
-    };
+    const put =
+      (opcode: number, value: Expr): Expr =>
+      () => {
+        value();
+        code.u8(opcode);
+        code.leb(index);
+      };
     const self: Local = {
       type,
       get,
@@ -148,15 +162,17 @@ export function assemble(
     code.u8(opcode);
     code.leb(depth - label.depth);
   };
-  const conditional = (type: number, condition: Expr, then: Expr, otherwise?: Expr): Expr => () => {
-    condition();
-    nested(0x04, type, { depth: 0 }, () => {
-      then();
-      if (!otherwise) return;
-      code.u8(0x05);
-      otherwise();
-    });
-  };
+  const conditional =
+    (type: number, condition: Expr, then: Expr, otherwise?: Expr): Expr =>
+    () => {
+      condition();
+      nested(0x04, type, { depth: 0 }, () => {
+        then();
+        if (!otherwise) return;
+        code.u8(0x05);
+        otherwise();
+      });
+    };
 
   const asm: Assembler = {
     relaxed,
@@ -183,41 +199,51 @@ export function assemble(
       for (let i = 0; i < 4; i++)
         code.bytes([value & 255, (value >> 8) & 255, (value >> 16) & 255, (value >> 24) & 255]);
     },
-    op: (name, ...operands) => () => {
-      for (const operand of operands) operand();
-      if (name in scalarOpcodes) code.u8(scalarOpcodes[name as keyof typeof scalarOpcodes]);
-      else vector(vectorOpcodes[name as keyof typeof vectorOpcodes]);
-    },
-    load: (name, address, byteOffset = 0) => () => {
-      address();
-      const [prefixed, opcode, align] = loadOpcodes[name];
-      if (prefixed) vector(opcode);
-      else code.u8(opcode);
-      memory(align, byteOffset);
-    },
-    store: (name, address, value, byteOffset = 0) => () => {
-      address();
-      value();
-      const [prefixed, opcode, align] = storeOpcodes[name];
-      if (prefixed) vector(opcode);
-      else code.u8(opcode);
-      memory(align, byteOffset);
-    },
-    loadLane: (name, address, into, lane, byteOffset = 0) => () => {
-      address();
-      into();
-      const [opcode, align] = laneMemoryOpcodes[name];
-      vector(opcode);
-      memory(align, byteOffset);
-      code.u8(lane);
-    },
+    op:
+      (name, ...operands) =>
+      () => {
+        for (const operand of operands) operand();
+        if (name in scalarOpcodes) code.u8(scalarOpcodes[name as keyof typeof scalarOpcodes]);
+        else vector(vectorOpcodes[name as keyof typeof vectorOpcodes]);
+      },
+    load:
+      (name, address, byteOffset = 0) =>
+      () => {
+        address();
+        const [prefixed, opcode, align] = loadOpcodes[name];
+        if (prefixed) vector(opcode);
+        else code.u8(opcode);
+        memory(align, byteOffset);
+      },
+    store:
+      (name, address, value, byteOffset = 0) =>
+      () => {
+        address();
+        value();
+        const [prefixed, opcode, align] = storeOpcodes[name];
+        if (prefixed) vector(opcode);
+        else code.u8(opcode);
+        memory(align, byteOffset);
+      },
+    loadLane:
+      (name, address, into, lane, byteOffset = 0) =>
+      () => {
+        address();
+        into();
+        const [opcode, align] = laneMemoryOpcodes[name];
+        vector(opcode);
+        memory(align, byteOffset);
+        code.u8(lane);
+      },
     storeLane: (name, address, value, lane, byteOffset = 0) =>
       asm.loadLane(name, address, value, lane, byteOffset),
-    lane: (name, lane, ...operands) => () => {
-      for (const operand of operands) operand();
-      vector(laneOpcodes[name]);
-      code.u8(lane);
-    },
+    lane:
+      (name, lane, ...operands) =>
+      () => {
+        for (const operand of operands) operand();
+        vector(laneOpcodes[name]);
+        code.u8(lane);
+      },
     shuffle32: (a, b, lanes) => () => {
       a();
       b();
@@ -243,9 +269,11 @@ export function assemble(
         ? asm.op('f32x4.relaxed_madd', a, b, sum)
         : asm.op('f32x4.add', sum, asm.op('f32x4.mul', a, b)),
 
-    seq: (...statements) => () => {
-      for (const statement of statements) statement();
-    },
+    seq:
+      (...statements) =>
+      () => {
+        for (const statement of statements) statement();
+      },
     block: (body) => () => {
       const exit = { depth: 0 };
       nested(0x02, emptyBlock, exit, () => body(exit)());
@@ -277,9 +305,7 @@ export function assemble(
       );
     },
     until: (pointer, end, body) =>
-      asm.loop((again) =>
-        asm.seq(body, asm.branchIf(again, asm.op('i32.ne', pointer.get, end))),
-      ),
+      asm.loop((again) => asm.seq(body, asm.branchIf(again, asm.op('i32.ne', pointer.get, end)))),
   };
 
   write(asm)();

@@ -79,6 +79,8 @@ export interface Kernel {
    * the largest operand). A kernel writes through any strides that have `unitAxis` 1 there.
    */
   order?(node: OpNode): Order | undefined;
+  /** Whether it writes without gaps, so that its result cannot have a halo. */
+  readonly writesDense?: boolean;
   /** Multiply-adds per microsecond and the like will come with calibration; until then, predicted ns. */
   cost?(node: OpNode): number;
   lower(site: Site): void;

@@ -1,0 +1,115 @@
+// The story of a compilation: graph, better graph, calls, addresses, modules, program.
+
+import { createHash } from 'node:crypto';
+import type { Graph } from '@espalier/ir';
+import type { Port, Program, Step } from '@espalier/runtime';
+import { encodeWeights, type WeightFormat } from './emit/weights.ts';
+import { optimise } from './pipeline.ts';
+import { aligned, placeBuffers } from './plan/arena.ts';
+import { lifetimes } from './plan/lifetimes.ts';
+import type { Address, Buffer } from './plan/view.ts';
+import { createLinker } from './targets/wasm/link.ts';
+import { lower, type PortBuffer } from './targets/wasm/lower.ts';
+import { unpackRoutine } from './targets/wasm/unpack.ts';
+
+/** What a user may choose. */
+export interface CompileOptions {
+  /** How weights are stored; default `f32`. */
+  readonly weights?: WeightFormat;
+}
+
+/** Where memory and code go, for `inspect` and for logs. */
+export interface CompileReport {
+  /** Activations and ports, shared by lifetime. */
+  readonly arenaBytes: number;
+  /** Weights in memory, unpacked. */
+  readonly weightBytes: number;
+  /** Functions after sharing. */
+  readonly functions: number;
+  /** One label a step, in order. */
+  readonly steps: readonly string[];
+  /** The graph as it was lowered. */
+  readonly graph: Graph;
+}
+
+/** A compiled model: what is emitted as files. */
+export interface Compiled {
+  readonly program: Program;
+  readonly modules: { readonly plain: Uint8Array; readonly relaxed: Uint8Array };
+  readonly weights: Uint8Array;
+  readonly report: CompileReport;
+}
+
+/** The reads past a buffer's end that kernels may make. */
+const readSlack = 64;
+const pageBytes = 65536;
+
+/** Compiles a graph for WebAssembly. The same graph and options give the same bytes. */
+export function compile(graph: Graph, { weights = 'f32' }: CompileOptions = {}): Compiled {
+  const optimised = optimise(graph);
+  const { calls, constants, inputs, outputs } = lower(optimised);
+  const ports = [...inputs, ...outputs].map(({ buffer }) => buffer);
+  const arena = placeBuffers(lifetimes(calls, ports));
+  const file = encodeWeights(constants, weights);
+
+  // Unpacked weights, then the file, whose packed part may lie under the arena: it is read before that is used.
+  const offsets = new Map<Buffer, number>();
+  let unpackedBytes = 0;
+  for (const { buffer } of file.packed) {
+    offsets.set(buffer, unpackedBytes);
+    unpackedBytes += aligned(buffer.bytes);
+  }
+  for (const [buffer, offset] of file.plain) offsets.set(buffer, unpackedBytes + offset);
+  const firstPacked = file.packed[0];
+  const plainBytes = firstPacked
+    ? firstPacked.kind === 'int8'
+      ? firstPacked.scalesOffset
+      : firstPacked.fileOffset
+    : file.bytes.length;
+  const arenaStart = aligned(unpackedBytes + plainBytes);
+  for (const [buffer, offset] of arena.offsets) offsets.set(buffer, arenaStart + offset);
+  const bytes = Math.max(arenaStart + arena.bytes, unpackedBytes + file.bytes.length) + readSlack;
+
+  const linker = createLinker();
+  const resolve = ({ buffer, byteOffset }: Address): number =>
+    (offsets.get(buffer) ?? arenaStart) + byteOffset;
+  const load = file.packed.map((packed): Step => {
+    const { routine, fileOffsets } = unpackRoutine(packed);
+    const from = fileOffsets.map((offset) => unpackedBytes + offset);
+    return [linker.add(routine), ...from, offsets.get(packed.buffer)!];
+  });
+  const run = calls.map((call): Step => [linker.add(call), ...call.args.map(resolve)]);
+  const pages = Math.ceil(bytes / pageBytes);
+  const modules = linker.link(pages);
+
+  const port = ({ name, type, buffer }: PortBuffer): Port => ({
+    name,
+    dtype: type.dtype,
+    shape: type.shape,
+    byteOffset: offsets.get(buffer) ?? arenaStart,
+  });
+  return {
+    program: {
+      executor: 'wasm',
+      inputs: inputs.map(port),
+      outputs: outputs.map(port),
+      pages,
+      weights: {
+        byteOffset: unpackedBytes,
+        bytes: file.bytes.length,
+        sha256: createHash('sha256').update(file.bytes).digest('hex'),
+      },
+      load,
+      run,
+    },
+    modules,
+    weights: file.bytes,
+    report: {
+      arenaBytes: arena.bytes,
+      weightBytes: unpackedBytes + plainBytes,
+      functions: new Set([...load, ...run].map(([fn]) => fn)).size,
+      steps: calls.map(({ label }) => label),
+      graph: optimised,
+    },
+  };
+}

@@ -1,0 +1,57 @@
+// Constants on their way to the weights file: 32-bit words, each array once.
+
+import type { TensorData } from '@espalier/ir';
+import type { WeightLayout } from '../targets/wasm/kernel.ts';
+import type { Buffer } from './view.ts';
+
+/** Data for the weights file, and the buffer that it will be in. */
+export interface PlacedConstant {
+  readonly buffer: Buffer;
+  readonly words: Uint32Array;
+  /** Present for weights that may be stored with fewer bits. */
+  readonly layout: WeightLayout | undefined;
+}
+
+/** The elements as 32-bit words, as memory holds them. */
+export function wordsOf(data: TensorData): Uint32Array {
+  if (data instanceof Uint8Array) return Uint32Array.from(data);
+  return new Uint32Array(data.buffer, data.byteOffset, data.length);
+}
+
+/** 32 bits of FNV-1a over words: finds equal arrays; equality is then checked. */
+export function hashWords(words: Uint32Array): number {
+  let hash = 0x811c9dc5;
+  for (const word of words) hash = Math.imul(hash ^ word, 0x01000193);
+  return hash >>> 0;
+}
+
+/** Collects constants; equal ones share a buffer. */
+export interface ConstantPool {
+  add(data: TensorData, label: string, layout?: WeightLayout): Buffer;
+  /** In order of first use. */
+  readonly all: readonly PlacedConstant[];
+}
+
+/** An empty pool; `newBuffer` makes its buffers. */
+export function createConstantPool(
+  newBuffer: (bytes: number, kind: Buffer['kind'], label: string) => Buffer,
+): ConstantPool {
+  const all: PlacedConstant[] = [];
+  const byHash = new Map<string, PlacedConstant[]>();
+  return {
+    all,
+    add(data, label, layout) {
+      const words = wordsOf(data);
+      const shape = layout ? `${layout.blocks},${layout.rows},${layout.lanes}` : '';
+      const key = `${words.length}:${hashWords(words)}:${shape}`;
+      const twins = byHash.get(key) ?? [];
+      const twin = twins.find((other) => other.words.every((word, i) => word === words[i]));
+      if (twin) return twin.buffer;
+      const buffer = newBuffer(words.byteLength, 'constant', label);
+      const placed = { buffer, words, layout };
+      byHash.set(key, [...twins, placed]);
+      all.push(placed);
+      return buffer;
+    },
+  };
+}

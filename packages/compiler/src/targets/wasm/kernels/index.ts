@@ -1,0 +1,39 @@
+// The kernels of the wasm target: for each primitive, those that can run it, the preferred first.
+
+import type { PrimitiveName } from '@espalier/ir';
+import type { Kernel } from '../kernel.ts';
+import { concat } from './concat.ts';
+import { conv } from './conv.ts';
+import { convTranspose } from './conv-transpose.ts';
+import { depthwise } from './depthwise.ts';
+import { gather } from './gather.ts';
+import { layerNorm } from './layer-norm.ts';
+import { linear } from './linear.ts';
+import { map } from './map.ts';
+import { matmul } from './matmul.ts';
+import { pad } from './pad.ts';
+import { maxPool, sumPool } from './pool.ts';
+import { reduce } from './reduce.ts';
+import { resample } from './resample.ts';
+import { softmax } from './softmax.ts';
+
+/** Primitives that are views of their operand, and need no code. */
+export type ViewName = 'transpose' | 'reshape' | 'slice' | 'expand';
+
+/** Every kernel, by the primitive that it runs. */
+export const kernels: Readonly<Record<Exclude<PrimitiveName, ViewName>, readonly Kernel[]>> = {
+  concat: [concat],
+  conv: [depthwise, conv],
+  convTranspose: [convTranspose],
+  gather: [gather],
+  layerNorm: [layerNorm],
+  linear: [linear],
+  map: [map],
+  matmul: [matmul],
+  maxPool: [maxPool],
+  pad: [pad],
+  reduce: [reduce],
+  resample: [resample],
+  softmax: [softmax],
+  sumPool: [sumPool],
+};

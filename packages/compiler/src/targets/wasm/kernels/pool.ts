@@ -1,0 +1,171 @@
+// Max and sum pooling over NHWC, lanes along channels. Windows are clipped at the borders.
+
+import type { AttrsOf, OpName } from '@espalier/ir';
+import { channelsLast } from '../../../plan/view.ts';
+import type { Assembler, Expr, Local } from '../assembler.ts';
+import type { Kernel } from '../kernel.ts';
+import type { OpcodeName } from '../opcodes.ts';
+import { nest, storeLanes } from '../walk.ts';
+
+/** One axis of the window, as code: where it starts in the input, and how many taps are inside. */
+interface Clipped {
+  /** Statement: sets `origin` and `count` from the output's coordinate. */
+  readonly clip: Expr;
+  readonly origin: Local;
+  readonly count: Local;
+}
+
+function clipAxis(
+  asm: Assembler,
+  coordinate: Local,
+  axis: {
+    readonly size: number;
+    readonly taps: number;
+    readonly stride: number;
+    readonly dilation: number;
+    readonly pad: number;
+  },
+): Clipped {
+  const [origin, count, skipped] = [asm.i32Local(), asm.i32Local(), asm.i32Local()];
+  const { size, taps, stride, dilation, pad } = axis;
+  const sub = (a: Expr, b: Expr) => asm.op('i32.sub', a, b);
+  const start = sub(asm.op('i32.mul', coordinate.get, asm.i32(stride)), asm.i32(pad));
+  const ceilDiv = (value: Expr) =>
+    asm.op('i32.div_s', asm.op('i32.add', value, asm.i32(dilation - 1)), asm.i32(dilation));
+  const clip = asm.seq(
+    origin.set(start),
+    skipped.set(asm.i32(0)),
+    count.set(ceilDiv(sub(asm.i32(size), origin.get))),
+    asm.when(asm.op('i32.gt_s', count.get, asm.i32(taps)), count.set(asm.i32(taps))),
+    asm.when(
+      asm.op('i32.lt_s', origin.get, asm.i32(0)),
+      asm.seq(
+        skipped.set(ceilDiv(sub(asm.i32(0), origin.get))),
+        count.set(sub(count.get, skipped.get)),
+        origin.set(
+          asm.op('i32.add', origin.get, asm.op('i32.mul', skipped.get, asm.i32(dilation))),
+        ),
+      ),
+    ),
+  );
+  return { clip, origin, count };
+}
+
+/** A pool that combines a window's elements, starting from one value. */
+const pool = (op: OpName, combine: OpcodeName, first: number): Kernel => ({
+  name: `${op}-nhwc`,
+  wish: () => ({ unitAxis: 1 }),
+  order: () => channelsLast(4),
+
+  lower({ node, input, output, emit }) {
+    const { kernel, stride, dilation, pads } = node.attrs as AttrsOf<'maxPool'>; // its op says so
+    const x = input(0);
+    const [n, c, rows, columns] = output.shape as [number, number, number, number];
+    const [, , h, w] = x.shape as [number, number, number, number];
+    const bytes = (strides: readonly number[]) =>
+      strides.map((s) => 4 * s) as [number, number, number, number];
+    const [fromImage, , fromRow, fromColumn] = bytes(x.strides);
+    const [toImage, , toRow, toColumn] = bytes(output.strides);
+
+    emit.call({
+      label: `${op} ${node.name}`,
+      args: [output.address, x.address],
+      write(asm, to, from) {
+        const [row, column] = [asm.i32Local(), asm.i32Local()];
+        const down = { size: h, taps: kernel[0], stride: stride[0], dilation: dilation[0] };
+        const across = { size: w, taps: kernel[1], stride: stride[1], dilation: dilation[1] };
+        const r = clipAxis(asm, row, { ...down, pad: pads[0] });
+        const s = clipAxis(asm, column, { ...across, pad: pads[1] });
+        const [base, pointer, target] = [asm.i32Local(), asm.i32Local(), asm.i32Local()];
+        const [rowLeft, left] = [asm.i32Local(), asm.i32Local()];
+        const jump = asm.i32Local();
+        const total = asm.v128Local();
+        /** Statement: the body as often as `count` says; at least once is known. */
+        const times = (counter: Local, count: Local, body: Expr) =>
+          asm.seq(
+            counter.set(count.get),
+            asm.loop((again) =>
+              asm.seq(
+                body,
+                asm.branchIf(again, counter.tee(asm.op('i32.sub', counter.get, asm.i32(1)))),
+              ),
+            ),
+          );
+        const window = asm.seq(
+          total.set(asm.f32x4(first)),
+          asm.when(
+            asm.op(
+              'i32.and',
+              asm.op('i32.gt_s', r.count.get, asm.i32(0)),
+              asm.op('i32.gt_s', s.count.get, asm.i32(0)),
+            ),
+            asm.seq(
+              pointer.set(base.get),
+              times(
+                rowLeft,
+                r.count,
+                asm.seq(
+                  times(
+                    left,
+                    s.count,
+                    asm.seq(
+                      total.set(asm.op(combine, total.get, asm.load('v128.load', pointer.get))),
+                      pointer.advance(fromColumn * dilation[1]),
+                    ),
+                  ),
+                  pointer.advance(jump.get),
+                ),
+              ),
+            ),
+          ),
+        );
+        const vectors = (c - (c % 4)) / 4;
+        const pixel = asm.seq(
+          s.clip,
+          base.set(
+            asm.op(
+              'i32.add',
+              from!.get,
+              asm.op(
+                'i32.add',
+                asm.op('i32.mul', r.origin.get, asm.i32(fromRow)),
+                asm.op('i32.mul', s.origin.get, asm.i32(fromColumn)),
+              ),
+            ),
+          ),
+          jump.set(
+            asm.op(
+              'i32.sub',
+              asm.i32(fromRow * dilation[0]),
+              asm.op('i32.mul', s.count.get, asm.i32(fromColumn * dilation[1])),
+            ),
+          ),
+          target.set(to!.get),
+          nest(
+            asm,
+            [{ extent: vectors, steps: [16, 16] }],
+            [target, base],
+            asm.seq(window, storeLanes(asm, target.get, total, 4)),
+          ),
+          c % 4 > 0 ? asm.seq(window, storeLanes(asm, target.get, total, c % 4)) : asm.seq(),
+        );
+        const line = asm.seq(
+          r.clip,
+          asm.range(column, 0, columns, 1, asm.seq(pixel, to!.advance(toColumn))),
+          to!.advance(-columns * toColumn),
+        );
+        const image = asm.seq(
+          asm.range(row, 0, rows, 1, asm.seq(line, to!.advance(toRow))),
+          to!.advance(-rows * toRow),
+        );
+        return nest(asm, [{ extent: n, steps: [toImage, fromImage] }], [to!, from!], image);
+      },
+    });
+  },
+});
+
+/** The greatest element of each window. */
+export const maxPool: Kernel = pool('maxPool', 'f32x4.max', Number.NEGATIVE_INFINITY);
+
+/** The sum of each window. */
+export const sumPool: Kernel = pool('sumPool', 'f32x4.add', 0);

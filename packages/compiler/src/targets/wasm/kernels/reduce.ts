@@ -1,0 +1,161 @@
+// Folds axes: lanes run along the kept axis if that is dense in memory, else along the folded one.
+
+import type { AttrsOf, DType } from '@espalier/ir';
+import { elementCount } from '@espalier/ir';
+import type { Assembler, Expr, Local } from '../assembler.ts';
+import type { Kernel } from '../kernel.ts';
+import type { OpcodeName } from '../opcodes.ts';
+import { foldLanes, type Loop, loadFour, loopsOf, nest, storeLanes } from '../walk.ts';
+
+type Kind = AttrsOf<'reduce'>['kind'];
+
+const opcodes: Readonly<Record<Kind, readonly [f32: OpcodeName, i32: OpcodeName]>> = {
+  sum: ['f32x4.add', 'i32x4.add'],
+  prod: ['f32x4.mul', 'i32x4.mul'],
+  max: ['f32x4.max', 'i32x4.max_s'],
+  min: ['f32x4.min', 'i32x4.min_s'],
+};
+
+/** What folding starts from. */
+function identity(asm: Assembler, kind: Kind, dtype: DType): Expr {
+  if (kind === 'sum') return asm.i32x4(0);
+  if (kind === 'prod') return dtype === 'f32' ? asm.f32x4(1) : asm.i32x4(1);
+  const sign = kind === 'max' ? -1 : 1;
+  if (dtype === 'f32') return asm.f32x4(sign * Number.POSITIVE_INFINITY);
+  if (dtype === 'bool') return asm.i32x4(kind === 'max' ? 0 : 1);
+  return asm.i32x4(kind === 'max' ? -(2 ** 31) : 2 ** 31 - 1);
+}
+
+/** Long rows of additions are cut into rows of rows, which lose fewer digits. */
+const rowLength = 128;
+
+function inRows(loops: readonly Loop[]): Loop[] {
+  const inner = loops.at(-1);
+  if (!inner || inner.extent <= 2 * rowLength) return [...loops];
+  let length = rowLength;
+  while (length > 16 && inner.extent % length !== 0) length--;
+  if (inner.extent % length !== 0) return [...loops];
+  const outer = {
+    extent: inner.extent / length,
+    steps: inner.steps.map((step) => step * length),
+  };
+  return [...loops.slice(0, -1), outer, { extent: length, steps: inner.steps }];
+}
+
+/** Statement: folds what the loops visit into `total`, innermost rows first. */
+function foldLoops(
+  asm: Assembler,
+  loops: readonly Loop[],
+  pointer: Local,
+  total: Local,
+  start: Expr,
+  combine: (a: Expr, b: Expr) => Expr,
+  value: Expr,
+): Expr {
+  const inner = loops.at(-1);
+  if (!inner || loops.length === 1)
+    return nest(asm, loops, [pointer], total.set(combine(total.get, value)));
+  const row = asm.v128Local();
+  const body = asm.seq(
+    row.set(start),
+    nest(asm, [inner], [pointer], row.set(combine(row.get, value))),
+    pointer.advance(-inner.extent * inner.steps[0]!),
+    total.set(combine(total.get, row.get)),
+  );
+  return nest(asm, loops.slice(0, -1), [pointer], body);
+}
+
+/** Sums, products and extremes over any axes. */
+export const reduce: Kernel = {
+  name: 'reduce',
+
+  lower({ node, input, output, emit }) {
+    const { kind, axes } = node.attrs as AttrsOf<'reduce'>; // its op says so
+    const x = input(0);
+    const [f32, i32] = opcodes[kind];
+    const name = x.dtype === 'f32' ? f32 : i32;
+    const isFolded = (axis: number) => axes.includes(axis);
+    const kept = x.shape.map((_, axis) => axis).filter((axis) => !isFolded(axis));
+    // Kept axes of the result: all of them, or those that are not folded.
+    const keepDims = output.shape.length === x.shape.length && axes.length > 0;
+    const outStrides = kept.map((axis, i) => output.strides[keepDims ? axis : i]!);
+    const keptLoops = loopsOf(
+      kept.map((axis) => x.shape[axis]!),
+      [outStrides, kept.map((axis) => x.strides[axis]!)],
+    );
+    const folded = axes.map((axis) => x.strides[axis]!);
+    const foldShape = axes.map((axis) => x.shape[axis]!);
+    const foldedLoops = loopsOf(foldShape, [folded]);
+    const innerKept = keptLoops.at(-1);
+    const empty = elementCount(foldShape) === 0;
+    const alongFold = foldedLoops.at(-1)?.steps[0] === 4 && innerKept?.steps[1] !== 4 && !empty;
+
+    emit.call({
+      label: `reduce ${node.name}`,
+      args: [output.address, x.address],
+      write(asm, to, from) {
+        const total = asm.v128Local();
+        const pointer = asm.i32Local();
+        const start = identity(asm, kind, x.dtype);
+        const combine = (a: Expr, b: Expr) => asm.op(name, a, b);
+        if (alongFold) {
+          const inner = foldedLoops.at(-1)!;
+          const tail = inner.extent % 4;
+          const vectors = { extent: (inner.extent - tail) / 4, steps: [16] };
+          const outer = foldedLoops.slice(0, -1);
+          let rest = start;
+          for (let lane = 0; lane < tail; lane++)
+            rest = asm.loadLane('v128.load32_lane', pointer.get, rest, lane, 4 * lane);
+          const row = asm.seq(
+            foldLoops(
+              asm,
+              vectors.extent > 0 ? inRows([vectors]) : [{ extent: 0, steps: [16] }],
+              pointer,
+              total,
+              start,
+              combine,
+              asm.load('v128.load', pointer.get),
+            ),
+            tail > 0 ? total.set(combine(total.get, rest)) : asm.seq(),
+            pointer.advance(-16 * vectors.extent),
+          );
+          const one = asm.seq(
+            pointer.set(from!.get),
+            total.set(start),
+            nest(asm, outer, [pointer], row),
+            total.set(foldLanes(asm, total, combine)),
+            storeLanes(asm, to!.get, total, 1),
+          );
+          return nest(asm, keptLoops, [to!, from!], one);
+        }
+
+        const inner = innerKept ?? { extent: 1, steps: [4, 4] };
+        const tail = inner.extent % 4;
+        const whole = (inner.extent - tail) / 4;
+        const [outStep, inStep] = inner.steps as readonly [number, number];
+        const group = (lanes: number): Expr =>
+          asm.seq(
+            pointer.set(from!.get),
+            total.set(start),
+            foldLoops(
+              asm,
+              empty ? [{ extent: 0, steps: [0] }] : inRows(foldedLoops),
+              pointer,
+              total,
+              start,
+              combine,
+              loadFour(asm, pointer.get, inStep, lanes),
+            ),
+            storeLanes(asm, to!.get, total, lanes, outStep),
+          );
+        const row = asm.seq(
+          nest(asm, [{ extent: whole, steps: [4 * outStep, 4 * inStep] }], [to!, from!], group(4)),
+          tail > 0 ? group(tail) : asm.seq(),
+          to!.advance(-4 * whole * outStep),
+          from!.advance(-4 * whole * inStep),
+        );
+        return nest(asm, keptLoops.slice(0, -1), [to!, from!], row);
+      },
+    });
+  },
+};

@@ -1,0 +1,320 @@
+// From graph to calls: each value gets a view, each node a kernel, and views that a kernel does not
+// take are copied into ones that it does.
+
+import {
+  type AttrsOf,
+  assert,
+  type ConstantNode,
+  elementCount,
+  type Graph,
+  type Node,
+  type OpNode,
+  rowMajorStrides,
+  splitInputs,
+  type TensorType,
+  topologicalOrder,
+} from '@espalier/ir';
+import {
+  type ConstantPool,
+  createConstantPool,
+  type PlacedConstant,
+} from '../../plan/constants.ts';
+import {
+  broadcast,
+  extentOf,
+  orderOf,
+  reshapedView,
+  sliced,
+  transposed,
+} from '../../plan/strides.ts';
+import {
+  type Buffer,
+  type Halo,
+  isDense,
+  noHalo,
+  type Order,
+  rowMajor,
+  type View,
+} from '../../plan/view.ts';
+import type { Call, Emitter, Kernel, Wish } from './kernel.ts';
+import { emitClearHalo } from './kernels/clear-halo.ts';
+import { emitCopy } from './kernels/copy.ts';
+import { kernels } from './kernels/index.ts';
+
+/** A port's buffer, with what the caller needs to know. */
+export interface PortBuffer {
+  readonly name: string;
+  readonly type: TensorType;
+  readonly buffer: Buffer;
+}
+
+/** A graph as calls over buffers that have no addresses yet. */
+export interface Lowered {
+  readonly calls: readonly Call[];
+  readonly constants: readonly PlacedConstant[];
+  readonly inputs: readonly PortBuffer[];
+  readonly outputs: readonly PortBuffer[];
+}
+
+/** Lowers a graph of primitives. */
+export function lower(graph: Graph): Lowered {
+  const calls: Call[] = [];
+  const views = new Map<Node, View>();
+  const arrangedViews = new Map<string, View>();
+  let lastBuffer = 0;
+  const newBuffer = (bytes: number, kind: Buffer['kind'], label: string): Buffer => ({
+    id: ++lastBuffer,
+    bytes,
+    kind,
+    label,
+  });
+  const constants: ConstantPool = createConstantPool(newBuffer);
+  const emit: Emitter = {
+    call: (call) => calls.push(call),
+    constant: (data, label, layout) => ({
+      buffer: constants.add(data, label, layout),
+      byteOffset: 0,
+    }),
+    scratch: (bytes, label) => ({ buffer: newBuffer(bytes, 'scratch', label), byteOffset: 0 }),
+  };
+
+  const order = topologicalOrder(graph);
+  const chosen = new Map<OpNode, Kernel>();
+  for (const node of order)
+    if (node.kind === 'op' && !isAlias(node)) chosen.set(node, chooseKernel(node));
+  const halos = wishedHalos(chosen);
+
+  /** A new buffer for a value, cleared around where it has a halo. */
+  function place(type: TensorType, axes: Order, halo: Halo, label: string): View {
+    const { elements, offset, strides } = extentOf(type.shape, axes, halo);
+    const buffer = newBuffer(4 * elements, 'activation', label);
+    const address = { buffer, byteOffset: 4 * offset };
+    const view: View = { address, dtype: type.dtype, shape: type.shape, strides, halo };
+    if (halo.some((rows) => rows > 0) && elements > 0) emitClearHalo(emit, view);
+    return view;
+  }
+
+  /** The view of a value as it is. */
+  function viewOf(node: Node): View {
+    const known = views.get(node);
+    if (known) return known;
+    assert(node.kind === 'constant', `${node.name} is lowered before it is read`);
+    const view = constantView(node, rowMajor(node.type.shape.length));
+    views.set(node, view);
+    return view;
+  }
+
+  function constantView(node: ConstantNode, axes: Order): View {
+    const { shape, dtype } = node.type;
+    const { strides } = extentOf(shape, axes, noHalo);
+    const data = permuted(node, axes);
+    const address = emit.constant(data, node.name);
+    return { address, dtype, shape, strides, halo: noHalo };
+  }
+
+  /** A view of a value that fulfils a wish: its own, or that of a copy. */
+  function arranged(node: Node, wish: Wish): View {
+    if (node.kind === 'constant' && !views.has(node) && !wish.halo)
+      return arrangedConstant(node, wish);
+    const view = viewOf(node);
+    if (elementCount(view.shape) === 0 || fulfils(view, wish)) return view;
+    const axes = wishedOrder(view, wish);
+    const halo = wish.halo ?? noHalo;
+    const key = `${node.id}:${axes}:${halo}`;
+    const known = arrangedViews.get(key);
+    if (known) return known;
+    const copy = place(node.type, axes, halo, `${node.name}, rearranged`);
+    emitCopy(emit, view, copy, `arrange ${node.name}`);
+    arrangedViews.set(key, copy);
+    return copy;
+  }
+
+  function arrangedConstant(node: ConstantNode, wish: Wish): View {
+    const plain = { ...viewShape(node.type), address: { buffer: nowhere, byteOffset: 0 } };
+    if (fulfils(plain, wish)) return viewOf(node);
+    return constantView(node, wishedOrder(plain, wish));
+  }
+
+  /** The row-major port of a graph output that may be written without a detour, if there is one. */
+  const ports = graph.outputs.map(({ name, node }): PortBuffer => {
+    const buffer = newBuffer(4 * elementCount(node.type.shape), 'output', name);
+    return { name, type: node.type, buffer };
+  });
+  const written = new Set<PortBuffer>();
+
+  function resultView(node: OpNode, kernel: Kernel): View {
+    const { type } = node;
+    const axes = kernel.order?.(node) ?? followedOrder(node);
+    const halo = (!kernel.writesDense && halos.get(node)) || noHalo;
+    const port = ports.find((_, i) => graph.outputs[i]!.node === node);
+    if (port && halo === noHalo) {
+      const { strides } = extentOf(type.shape, axes, noHalo);
+      const address = { buffer: port.buffer, byteOffset: 0 };
+      const view: View = { address, dtype: type.dtype, shape: type.shape, strides, halo };
+      if (isDense(view, rowMajor(type.shape.length))) {
+        written.add(port);
+        return view;
+      }
+    }
+    return place(type, axes, halo, node.name);
+  }
+
+  /** The order of the largest operand of the result's shape; row-major without one. */
+  function followedOrder(node: OpNode): Order {
+    const rank = node.type.shape.length;
+    const readable = node.inputs.filter((input) => views.has(input));
+    const like = readable.filter((input) => input.type.shape.length === rank);
+    const size = (input: Node) => elementCount(input.type.shape);
+    const largest = like.reduce<Node | undefined>(
+      (best, input) => (best && size(best) >= size(input) ? best : input),
+      undefined,
+    );
+    return largest ? orderOf(viewOf(largest)) : rowMajor(rank);
+  }
+
+  function lowerOp(node: OpNode): void {
+    const kernel = chosen.get(node);
+    assert(kernel, `${node.op} has a kernel`);
+    const { own, extras } = splitInputs(node);
+    const reads = kernel.reads?.(node) ?? own.map((_, index) => index);
+    const operands = new Map<number, View>();
+    for (const index of reads)
+      operands.set(index, arranged(own[index]!, kernel.wish?.(node, index) ?? {}));
+    const output = resultView(node, kernel);
+    views.set(node, output);
+    if (elementCount(node.type.shape) === 0) return;
+    kernel.lower({
+      node,
+      input(index) {
+        const view = operands.get(index);
+        assert(view, `${kernel.name} reads operand ${index}`);
+        return view;
+      },
+      extras: extras.map((extra) => broadcast(extraView(extra, output, kernel), node.type.shape)),
+      epilogue: node.epilogue,
+      output,
+      emit,
+    });
+  }
+
+  /** An epilogue's operand, in the order of the result where it is as large. */
+  function extraView(extra: Node, output: View, kernel: Kernel): View {
+    const sameSize = elementCount(extra.type.shape) === elementCount(output.shape);
+    if (!sameSize || extra.type.shape.length !== output.shape.length) return viewOf(extra);
+    const order = orderOf(output);
+    return arranged(extra, kernel.writesDense ? { dense: order } : { unitAxis: order.at(-1) ?? 0 });
+  }
+
+  const inputs = graph.inputs.map(({ name, type }): PortBuffer => {
+    const buffer = newBuffer(4 * elementCount(type.shape), 'input', name);
+    return { name, type, buffer };
+  });
+  graph.inputs.forEach((node, i) => {
+    const address = { buffer: inputs[i]!.buffer, byteOffset: 0 };
+    views.set(node, { ...viewShape(node.type), address });
+  });
+  for (const node of order) {
+    if (node.kind !== 'op') continue;
+    if (isAlias(node)) views.set(node, aliasView(node));
+    else lowerOp(node);
+  }
+
+  function aliasView(node: OpNode): View {
+    const [input] = node.inputs;
+    assert(input, `${node.op} has an operand`);
+    const view = viewOf(input);
+    if (node.op === 'transpose') return transposed(view, (node.attrs as AttrsOf<'transpose'>).perm);
+    if (node.op === 'expand') return broadcast(view, node.type.shape);
+    if (node.op === 'slice') {
+      const { starts, sizes, steps } = node.attrs as AttrsOf<'slice'>; // its op says so
+      return sliced(view, starts, sizes, steps);
+    }
+    const { shape } = node.type;
+    const dense = () => arranged(input, { dense: rowMajor(view.shape.length) });
+    const result = reshapedView(view, shape) ?? reshapedView(dense(), shape);
+    assert(result, 'a dense tensor takes any shape');
+    return result;
+  }
+
+  ports.forEach((port, i) => {
+    const { node } = graph.outputs[i]!;
+    if (written.has(port) || elementCount(node.type.shape) === 0) return;
+    const address = { buffer: port.buffer, byteOffset: 0 };
+    emitCopy(emit, viewOf(node), { ...viewShape(node.type), address }, `output ${port.name}`);
+  });
+  return { calls, constants: constants.all, inputs, outputs: ports };
+}
+
+const nowhere: Buffer = { id: 0, bytes: 0, kind: 'constant', label: 'not placed' };
+
+const viewShape = ({ dtype, shape }: TensorType): Omit<View, 'address'> => ({
+  dtype,
+  shape,
+  strides: rowMajorStrides(shape),
+  halo: noHalo,
+});
+
+const aliases: readonly string[] = ['transpose', 'slice', 'expand', 'reshape'];
+
+/** Ops that are a view of their operand, unless something is to be done to the elements. */
+const isAlias = (node: OpNode): boolean => aliases.includes(node.op) && !node.epilogue;
+
+function chooseKernel(node: OpNode): Kernel {
+  const table: Readonly<Record<string, readonly Kernel[]>> = kernels;
+  const able = (table[node.op] ?? []).filter((kernel) => kernel.accepts?.(node) ?? true);
+  const [first] = able;
+  assert(first, `a kernel runs ${node.op}`);
+  const costOf = (kernel: Kernel) => kernel.cost?.(node) ?? Number.POSITIVE_INFINITY;
+  return able.reduce((best, kernel) => (costOf(kernel) < costOf(best) ? kernel : best), first);
+}
+
+/** The largest halo that any reader of a value wishes for. */
+function wishedHalos(chosen: ReadonlyMap<OpNode, Kernel>): Map<Node, Halo> {
+  const halos = new Map<Node, Halo>();
+  for (const [node, kernel] of chosen) {
+    const { own } = splitInputs(node);
+    for (const index of kernel.reads?.(node) ?? own.map((_, i) => i)) {
+      const halo = kernel.wish?.(node, index).halo;
+      if (!halo?.some((rows) => rows > 0)) continue;
+      const before = halos.get(own[index]!) ?? noHalo;
+      const larger = halo.map((rows, side) => Math.max(rows, before[side]!));
+      halos.set(own[index]!, larger as unknown as Halo); // as many sides as before
+    }
+  }
+  return halos;
+}
+
+function fulfils(view: View, { dense, unitAxis, halo }: Wish): boolean {
+  if (dense && !isDense(view, dense)) return false;
+  if (unitAxis !== undefined && view.shape[unitAxis]! > 1 && view.strides[unitAxis] !== 1)
+    return false;
+  return !halo || halo.every((rows, side) => rows <= view.halo[side]!);
+}
+
+function wishedOrder(view: View, { dense, unitAxis }: Wish): Order {
+  if (dense) return dense;
+  const order = orderOf(view);
+  if (unitAxis === undefined || order.at(-1) === unitAxis) return order;
+  return [...rowMajor(view.shape.length).filter((axis) => axis !== unitAxis), unitAxis];
+}
+
+/** A constant's elements in another order. */
+function permuted({ value }: ConstantNode, axes: Order): ConstantNode['value']['data'] {
+  if (axes.every((axis, i) => axis === i)) return value.data;
+  const { shape } = value.type;
+  const from = rowMajorStrides(shape);
+  const data = value.data.slice();
+  const index = axes.map(() => 0);
+  let at = 0;
+  for (let to = 0; to < data.length; to++) {
+    data[to] = value.data[at]!;
+    for (let i = axes.length - 1; i >= 0; i--) {
+      const axis = axes[i]!;
+      at += from[axis]!;
+      if (++index[i]! < shape[axis]!) break;
+      at -= from[axis]! * index[i]!;
+      index[i] = 0;
+    }
+  }
+  return data;
+}

@@ -1,0 +1,112 @@
+// Loop nests over several views at once: one pointer a view, moved by constant steps.
+
+import type { Shape } from '@espalier/ir';
+import type { Assembler, Expr, Local } from './assembler.ts';
+
+/** One loop: how often, and how many bytes each pointer moves a round. */
+export interface Loop {
+  readonly extent: number;
+  readonly steps: readonly number[];
+}
+
+/**
+ * The loops over a shape, outermost first: axes in the memory order of the first view, those of one
+ * element left out, and neighbours that every view walks on without a jump merged.
+ *
+ * @param strides One list a view, in elements of 4 bytes.
+ */
+export function loopsOf(shape: Shape, strides: readonly (readonly number[])[]): Loop[] {
+  const first = strides[0]!;
+  const axes = shape
+    .map((_, axis) => axis)
+    .filter((axis) => shape[axis] !== 1)
+    .sort((a, b) => Math.abs(first[b]!) - Math.abs(first[a]!) || a - b);
+  const loops: Loop[] = [];
+  for (const axis of axes) {
+    const own = { extent: shape[axis]!, steps: strides.map((view) => 4 * view[axis]!) };
+    const outer = loops.at(-1);
+    const runsOn = outer?.steps.every((step, view) => step === own.steps[view]! * own.extent);
+    if (outer && runsOn)
+      loops[loops.length - 1] = { extent: outer.extent * own.extent, steps: own.steps };
+    else loops.push(own);
+  }
+  return loops;
+}
+
+/**
+ * Statement: runs the body for every element of the loops, the pointers at its element. The body leaves
+ * the pointers as they are; afterwards they are where `rewind` says: moved on past the outermost loop.
+ */
+export function nest(
+  asm: Assembler,
+  loops: readonly Loop[],
+  pointers: readonly Local[],
+  body: Expr,
+): Expr {
+  const [outer, ...inner] = loops;
+  if (!outer) return body;
+  const next = inner[0];
+  // The inner loops have moved the pointers already.
+  const advance = pointers.map((pointer, view) =>
+    pointer.advance(outer.steps[view]! - (next ? next.steps[view]! * next.extent : 0)),
+  );
+  return asm.range(
+    asm.i32Local(),
+    0,
+    outer.extent,
+    1,
+    asm.seq(nest(asm, inner, pointers, body), ...advance),
+  );
+}
+
+/** Value: four elements `step` bytes apart; 4 is a vector in memory, 0 one element repeated. */
+export function loadFour(asm: Assembler, pointer: Expr, step: number, lanes = 4): Expr {
+  if (step === 4) return asm.load('v128.load', pointer);
+  if (step === 0) return asm.load('v128.load32_splat', pointer);
+  let vector = asm.load('v128.load32_zero', pointer);
+  for (let lane = 1; lane < lanes; lane++)
+    vector = loadLaneAt(asm, pointer, step * lane, vector, lane);
+  return vector;
+}
+
+const loadLaneAt = (
+  asm: Assembler,
+  pointer: Expr,
+  bytes: number,
+  vector: Expr,
+  lane: number,
+): Expr => {
+  // Offsets of memory instructions are unsigned.
+  const [address, offset] =
+    bytes >= 0 ? [pointer, bytes] : [asm.op('i32.add', pointer, asm.i32(bytes)), 0];
+  return asm.loadLane('v128.load32_lane', address, vector, lane, offset);
+};
+
+/** Statement: stores the first `lanes` lanes, `step` bytes apart. */
+export function storeLanes(
+  asm: Assembler,
+  pointer: Expr,
+  value: Local,
+  lanes: number,
+  step = 4,
+): Expr {
+  if (step === 4 && lanes === 4) return asm.store('v128.store', pointer, value.get);
+  const stores: Expr[] = [];
+  let lane = 0;
+  for (; step === 4 && lane + 2 <= lanes; lane += 2)
+    stores.push(asm.storeLane('v128.store64_lane', pointer, value.get, lane / 2, 4 * lane));
+  for (; lane < lanes; lane++) {
+    const bytes = step * lane;
+    const [address, offset] =
+      bytes >= 0 ? [pointer, bytes] : [asm.op('i32.add', pointer, asm.i32(bytes)), 0];
+    stores.push(asm.storeLane('v128.store32_lane', address, value.get, lane, offset));
+  }
+  return asm.seq(...stores);
+}
+
+/** Value: lanes folded into all lanes. */
+export function foldLanes(asm: Assembler, value: Local, combine: (a: Expr, b: Expr) => Expr): Expr {
+  const swapped = asm.shuffle32(value.get, value.get, [2, 3, 0, 1]);
+  const crossed = asm.shuffle32(value.get, value.get, [1, 0, 3, 2]);
+  return asm.seq(value.set(combine(value.get, swapped)), combine(value.get, crossed));
+}

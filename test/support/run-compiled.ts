@@ -1,0 +1,54 @@
+// Runs a compiled model in Node without the runtime: what `agrees` and the model tests compare.
+
+import { type Compiled, type CompileOptions, compile } from '@espalier/compiler';
+import { allocate, type Graph, type Tensor } from '@espalier/ir';
+import type { Port, Step } from '@espalier/runtime';
+
+/** A compiled model in memory. */
+export interface Running {
+  readonly compiled: Compiled;
+  run(inputs: Readonly<Record<string, Tensor>>): Record<string, Tensor>;
+  /** The steps of one inference alone, for timing. */
+  infer(): void;
+}
+
+const words = (memory: WebAssembly.Memory, port: Port): Float32Array | Int32Array => {
+  const count = port.shape.reduce((n, d) => n * d, 1);
+  return port.dtype === 'f32'
+    ? new Float32Array(memory.buffer, port.byteOffset, count)
+    : new Int32Array(memory.buffer, port.byteOffset, count);
+};
+
+/** Compiles and instantiates. */
+export function start(
+  graph: Graph,
+  options: CompileOptions = {},
+  variant: 'plain' | 'relaxed' = 'plain',
+): Running {
+  const compiled = compile(graph, options);
+  const { program, modules, weights } = compiled;
+  const memory = new WebAssembly.Memory({ initial: program.pages });
+  new Uint8Array(memory.buffer).set(weights, program.weights.byteOffset);
+  const module = new WebAssembly.Module(modules[variant] as Uint8Array<ArrayBuffer>);
+  const { exports } = new WebAssembly.Instance(module, { e: { m: memory } });
+  const functions = exports as Record<string, (...addresses: number[]) => void>;
+  const call = ([fn, ...addresses]: Step) => functions[`f${fn}`]!(...addresses);
+  program.load.forEach(call);
+  const infer = () => program.run.forEach(call);
+  return {
+    compiled,
+    infer,
+    run(inputs) {
+      for (const port of program.inputs) words(memory, port).set(inputs[port.name]!.data);
+      infer();
+      return Object.fromEntries(
+        program.outputs.map((port) => {
+          const type = { dtype: port.dtype, shape: port.shape };
+          const data = allocate(type);
+          data.set(words(memory, port));
+          return [port.name, { type, data }] as const;
+        }),
+      );
+    },
+  };
+}
