@@ -60,12 +60,7 @@ export function compile(graph: Graph, { weights = 'f32' }: CompileOptions = {}):
     unpackedBytes += aligned(buffer.bytes);
   }
   for (const [buffer, offset] of file.plain) offsets.set(buffer, unpackedBytes + offset);
-  const firstPacked = file.packed[0];
-  const plainBytes = firstPacked
-    ? firstPacked.kind === 'int8'
-      ? firstPacked.scalesOffset
-      : firstPacked.fileOffset
-    : file.bytes.length;
+  const plainBytes = file.packed[0]?.scalesOffset ?? file.bytes.length;
   const arenaStart = aligned(unpackedBytes + plainBytes);
   for (const [buffer, offset] of arena.offsets) offsets.set(buffer, arenaStart + offset);
   const bytes = Math.max(arenaStart + arena.bytes, unpackedBytes + file.bytes.length) + readSlack;
@@ -74,9 +69,8 @@ export function compile(graph: Graph, { weights = 'f32' }: CompileOptions = {}):
   const resolve = ({ buffer, byteOffset }: Address): number =>
     (offsets.get(buffer) ?? arenaStart) + byteOffset;
   const load = file.packed.map((packed): Step => {
-    const { routine, fileOffsets } = unpackRoutine(packed);
-    const from = fileOffsets.map((offset) => unpackedBytes + offset);
-    return [linker.add(routine), ...from, offsets.get(packed.buffer)!];
+    const from = [packed.fileOffset, packed.scalesOffset].map((offset) => unpackedBytes + offset);
+    return [linker.add(unpackRoutine(packed)), ...from, offsets.get(packed.buffer)!];
   });
   const run = calls.map((call): Step => [linker.add(call), ...call.args.map(resolve)]);
   const pages = Math.ceil(bytes / pageBytes);

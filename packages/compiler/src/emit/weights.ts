@@ -10,13 +10,14 @@ import { encodeF16 } from './half.ts';
 export type WeightFormat = 'f32' | 'f16' | 'int8';
 
 /** Weights that a load step has to unpack; offsets are from the start of the file. */
-export type Packed = {
+export interface Packed {
+  readonly kind: 'f16' | 'int8';
   readonly buffer: Buffer;
+  readonly layout: WeightLayout;
   readonly fileOffset: number;
-} & (
-  | { readonly kind: 'f16'; readonly count: number }
-  | { readonly kind: 'int8'; readonly scalesOffset: number; readonly layout: WeightLayout }
-);
+  /** One f32 for each block and lane. */
+  readonly scalesOffset: number;
+}
 
 /** The file, and where everything in it belongs. */
 export interface WeightFile {
@@ -26,8 +27,11 @@ export interface WeightFile {
   readonly packed: readonly Packed[];
 }
 
-/** Below this many elements, a format saves less than its load step costs. */
-const worthPacking = 256;
+/**
+ * Layers with fewer weights stay as they are: they hardly weigh anything, and errors made in them
+ * spread furthest.
+ */
+const worthPacking = 4096;
 
 /** Lays constants out in a file: first those stored as they are, then the packed ones. */
 export function encodeWeights(
@@ -50,13 +54,14 @@ export function encodeWeights(
   for (const constant of constants)
     if (!packs(constant)) plain.set(constant.buffer, append(bytesOf(constant.words)));
   length = aligned(length);
-  const packed = constants.filter(packs).map(({ buffer, words, layout }): Packed => {
+  const packed = constants.flatMap((constant): Packed[] => {
+    const { buffer, words, layout } = constant;
+    if (!layout || format === 'f32' || !packs(constant)) return [];
     const values = new Float32Array(words.buffer, words.byteOffset, words.length);
-    if (format === 'f16' || !layout)
-      return { kind: 'f16', buffer, count: values.length, fileOffset: append(encodeF16(values)) };
-    const { scales, codes } = encodeInt8(values, layout);
+    const encode = format === 'f16' ? encodeHalves : encodeInt8;
+    const { scales, codes } = encode(values, layout);
     const scalesOffset = append(bytesOf(scales));
-    return { kind: 'int8', buffer, layout, scalesOffset, fileOffset: append(bytesOf(codes)) };
+    return [{ kind: format, buffer, layout, scalesOffset, fileOffset: append(codes) }];
   });
 
   const bytes = new Uint8Array(length);
@@ -67,24 +72,46 @@ export function encodeWeights(
 const bytesOf = (data: Uint32Array | Float32Array | Int8Array): Uint8Array =>
   new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
+interface Encoded {
+  readonly scales: Float32Array;
+  readonly codes: Uint8Array;
+}
+
+/** The greatest magnitude of each block and lane. */
+function greatestOf(values: Float32Array, { blocks, rows, lanes }: WeightLayout): Float32Array {
+  const greatest = new Float32Array(blocks * lanes);
+  for (let i = 0; i < values.length; i++) {
+    const channel = Math.floor(i / (rows * lanes)) * lanes + (i % lanes);
+    greatest[channel] = Math.max(greatest[channel]!, Math.abs(values[i]!));
+  }
+  return greatest;
+}
+
+/** Every weight divided by the scale of its block and lane. */
+function scaled(values: Float32Array, scales: Float32Array, layout: WeightLayout): Float32Array {
+  const { rows, lanes } = layout;
+  return values.map((value, i) => {
+    const scale = scales[Math.floor(i / (rows * lanes)) * lanes + (i % lanes)]!;
+    return scale === 0 ? 0 : value / scale;
+  });
+}
+
+/**
+ * Halves, each channel moved by a power of two to the upper end of their range, so that small weights
+ * keep all their digits.
+ */
+function encodeHalves(values: Float32Array, layout: WeightLayout): Encoded {
+  const scales = greatestOf(values, layout).map((greatest) =>
+    greatest === 0 ? 0 : 2 ** Math.max(-120, Math.floor(Math.log2(greatest)) - 14),
+  );
+  return { scales, codes: encodeF16(scaled(values, scales, layout)) };
+}
+
 /** Symmetric codes with one scale for each block and lane: the greatest magnitude becomes 127. */
-function encodeInt8(
-  values: Float32Array,
-  { blocks, rows, lanes }: WeightLayout,
-): { readonly scales: Float32Array; readonly codes: Int8Array } {
-  const scales = new Float32Array(blocks * lanes);
-  const codes = new Int8Array(values.length);
-  for (let block = 0; block < blocks; block++)
-    for (let lane = 0; lane < lanes; lane++) {
-      const at = (row: number) => (block * rows + row) * lanes + lane;
-      let greatest = 0;
-      for (let row = 0; row < rows; row++)
-        greatest = Math.max(greatest, Math.abs(values[at(row)]!));
-      const scale = Math.fround(greatest / 127);
-      scales[block * lanes + lane] = scale;
-      if (scale === 0) continue;
-      for (let row = 0; row < rows; row++)
-        codes[at(row)] = Math.max(-127, Math.min(127, Math.round(values[at(row)]! / scale)));
-    }
-  return { scales, codes };
+function encodeInt8(values: Float32Array, layout: WeightLayout): Encoded {
+  const scales = greatestOf(values, layout).map((greatest) => greatest / 127);
+  const codes = Int8Array.from(scaled(values, scales, layout), (value) =>
+    Math.max(-127, Math.min(127, Math.round(value))),
+  );
+  return { scales, codes: bytesOf(codes) };
 }

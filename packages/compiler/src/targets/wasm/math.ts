@@ -149,7 +149,7 @@ export const tanh: MathFunction = ({ asm, temp }, x) => {
   ];
   const bottom = [1.19825839466702e-6, 1.18534705686654e-4, 2.268434632439e-3, 4.89352518554385e-3];
   return asm.seq(
-    c.set(clamp(asm, x.get, -7.90531110763549805, 7.90531110763549805)),
+    c.set(clamp(asm, x.get, -7.905311107635498, 7.905311107635498)),
     s.set(asm.op(f32.mul, c.get, c.get)),
     asm.op(f32.div, asm.op(f32.mul, c.get, polynomial(asm, s, top)), polynomial(asm, s, bottom)),
   );
@@ -170,7 +170,7 @@ const quarterTurns = (asm: Assembler, x: Local, n: Local, r: Local): Expr =>
   asm.seq(
     n.set(asm.op('f32x4.nearest', asm.op(f32.mul, x.get, asm.f32x4(2 / Math.PI)))),
     // Infinities have no angle: their remainder is NaN, and so the result.
-    r.set(reduced(asm, x.get, n, [1.5703125, 4.8375129699707031e-4, 7.549789948768648e-8])),
+    r.set(reduced(asm, x.get, n, [1.5703125, 4.837512969970703e-4, 7.549789948768648e-8])),
     n.set(asm.op('i32x4.trunc_sat_f32x4_s', n.get)),
   );
 

@@ -48,13 +48,13 @@ export function emitScalar(asm: Assembler, expr: Scalar, args: readonly ScalarAr
       const key = showScalar(part);
       const bound = known.get(key);
       if (bound) return bound;
-      const value = valueOf(part);
+      const value = spelled(part);
       const local = temp();
       known.set(key, local);
       local.set(value)();
       return local;
     };
-    const valueOf = (part: Scalar): Expr => {
+    const spelled = (part: Scalar): Expr => {
       if (part.kind === 'arg') return args[part.index]!.value;
       if (part.kind === 'literal')
         return part.dtype === 'f32' ? asm.f32x4(part.value) : asm.i32x4(part.value);
@@ -62,7 +62,7 @@ export function emitScalar(asm: Assembler, expr: Scalar, args: readonly ScalarAr
       const dtype = inferScalar(part.args[part.fn === 'select' ? 1 : 0]!, dtypes);
       return spellings[part.fn]({ asm, temp, dtype }, a, b, c);
     };
-    valueOf(expr)();
+    spelled(expr)();
   };
 }
 
