@@ -1,0 +1,6 @@
+// Models that no build has seen yet: imports type-check, names and shapes are not known.
+
+declare module '*.onnx' {
+  const model: import('espalier').Model;
+  export default model;
+}

@@ -1,0 +1,179 @@
+// The story of a build: read the model, import it, compile it, name its assets; or take all that
+// from the cache.
+
+import { createHash } from 'node:crypto';
+import { readFile, realpath } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
+import { compile } from '@espalier/compiler';
+import { type ExternalReader, externalDataIn, importOnnx, readOnnx } from '@espalier/importers';
+import type { Graph } from '@espalier/ir';
+import type { Program } from '@espalier/runtime';
+import type { Cache } from './cache.ts';
+import { type Directives, normalise } from './directives.ts';
+import { badDirective, noModel } from './errors.ts';
+import { fingerprint } from './fingerprint.ts';
+import type { Shapes } from './shapes.ts';
+
+/** A file that ships beside the module. */
+export interface Asset {
+  /** Its own content hash is part of it: equal names mean equal bytes. */
+  readonly name: string;
+  readonly type: 'application/wasm' | 'application/octet-stream';
+  readonly bytes: Uint8Array;
+}
+
+/** A compiled model. */
+export interface BuiltModel {
+  readonly program: Program;
+  readonly plain: Asset;
+  readonly relaxed: Asset;
+  readonly weights: Asset;
+  /** Absolute paths of the files beside the model that were read. */
+  readonly externalFiles: readonly string[];
+  readonly fromCache: boolean;
+}
+
+/** A model as it was read, before compilation. */
+export interface ReadModel {
+  readonly graph: Graph;
+  readonly externalReads: readonly ExternalRead[];
+}
+
+/** One piece of data beside the model that the build depends on. */
+interface ExternalRead {
+  readonly location: string;
+  readonly offset: number;
+  readonly length: number | undefined;
+  readonly sha256: string;
+}
+
+/** What the cache holds of a build, besides the files. */
+interface Kept {
+  readonly program: Program;
+  readonly externalReads: readonly ExternalRead[];
+}
+
+const sha256 = (...parts: (Uint8Array | string)[]): string => {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest('hex');
+};
+
+/**
+ * Compiles the model in a file.
+ *
+ * @throws {EspalierError} NO_MODEL, and what importing and compiling throw
+ */
+export async function buildModel(
+  file: string,
+  directives: Directives,
+  cache: Cache | undefined,
+): Promise<BuiltModel> {
+  const bytes = await readModelFile(file);
+  const name = basename(file);
+  const external = externalDataIn(dirname(await realpath(file)), name);
+  const key = sha256(JSON.stringify([fingerprint(), name, normalise(directives)]), bytes);
+
+  const entry = await cache?.read(key);
+  const kept = entry?.data as Kept | undefined;
+  const unchanged = kept?.externalReads.every((read) => isCurrent(read, external)) ?? false;
+  if (entry && kept && unchanged) return assemble(file, kept, entry.files, true);
+
+  const { graph, externalReads } = readModel(bytes, file, directives.shape, external);
+  const { program, modules, weights } = compile(graph, { weights: directives.weights });
+  const files = { plain: modules.plain, relaxed: modules.relaxed, weights };
+  await cache?.write(key, { data: { program, externalReads } satisfies Kept, files });
+  return assemble(file, { program, externalReads }, files, false);
+}
+
+/**
+ * Reads a model file.
+ *
+ * @throws {EspalierError} NO_MODEL
+ */
+export async function readModelFile(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file);
+  } catch (cause) {
+    throw noModel(file, cause);
+  }
+}
+
+/**
+ * Turns the bytes of a model into a graph, and notes what it read beside them.
+ *
+ * @throws {EspalierError} as `importOnnx` does
+ */
+export function readModel(
+  bytes: Uint8Array,
+  file: string,
+  shapes: Shapes,
+  external: ExternalReader = externalDataIn(dirname(file), basename(file)),
+): ReadModel {
+  const externalReads: ExternalRead[] = [];
+  const noting: ExternalReader = (location, offset, length) => {
+    const data = external(location, offset, length);
+    externalReads.push({ location, offset, length, sha256: sha256(data) });
+    return data;
+  };
+  const options = { file: basename(file), external: noting };
+  const model = readOnnx(bytes, options);
+  const stored = new Set(model.graph.initializer.map(({ name }) => name));
+  const inputs = model.graph.input.map(({ name }) => name).filter((name) => !stored.has(name));
+  const graph = importOnnx(model, { ...options, shapes: nameShapes(shapes, inputs) });
+  return { graph, externalReads };
+}
+
+/** Gives the shape without a name to the only input. */
+function nameShapes({ '': unnamed, ...named }: Shapes, inputs: readonly string[]): Shapes {
+  if (!unnamed) return named;
+  const [only, ...others] = inputs;
+  if (only === undefined || others.length > 0)
+    throw badDirective(
+      'shape',
+      unnamed.join('x'),
+      `the model has the inputs ${inputs.join(', ')}: write shape=${only}:${unnamed.join('x')},…`,
+    );
+  return { [only]: unnamed };
+}
+
+function isCurrent({ location, offset, length, sha256: expected }: ExternalRead, read: ExternalReader) {
+  try {
+    return sha256(read(location, offset, length)) === expected;
+  } catch {
+    // The file went away or shrank: building anew says so properly.
+    return false;
+  }
+}
+
+function assemble(
+  file: string,
+  { program, externalReads }: Kept,
+  files: Readonly<Record<string, Uint8Array>>,
+  fromCache: boolean,
+): BuiltModel {
+  const stem = basename(file)
+    .replace(/\.[^.]*$/, '')
+    .replace(/[^\w.-]/g, '_');
+  const asset = (role: string, extension: string, type: Asset['type']): Asset => {
+    const bytes = files[role]!;
+    return { name: `${stem}-${role}-${sha256(bytes).slice(0, 12)}.${extension}`, type, bytes };
+  };
+  const locations = new Set(externalReads.map(({ location }) => location));
+  return {
+    program,
+    plain: asset('plain', 'wasm', 'application/wasm'),
+    relaxed: asset('relaxed', 'wasm', 'application/wasm'),
+    weights: asset('weights', 'bin', 'application/octet-stream'),
+    externalFiles: [...locations].map((location) => resolve(dirname(file), location)),
+    fromCache,
+  };
+}
+
+/** One line about a build: what ships, and how it was made. */
+export function summarise(name: string, built: BuiltModel, ms: number): string {
+  const kB = (bytes: number) => `${Math.ceil(bytes / 1000)} kB`;
+  const { plain, weights, fromCache } = built;
+  const how = fromCache ? 'from the cache' : `compiled in ${(ms / 1000).toFixed(1)} s`;
+  return `${name}: ${kB(plain.bytes.length)} of code, ${kB(weights.bytes.length)} of weights, ${how}`;
+}

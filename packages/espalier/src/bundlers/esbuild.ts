@@ -1,0 +1,5 @@
+// `espalier/esbuild`: the plugin for this bundler.
+
+import { espalier } from '../plugin.ts';
+
+export default espalier.esbuild;

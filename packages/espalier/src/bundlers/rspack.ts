@@ -1,0 +1,5 @@
+// `espalier/rspack`: the plugin for this bundler.
+
+import { espalier } from '../plugin.ts';
+
+export default espalier.rspack;

@@ -1,0 +1,5 @@
+// `espalier/webpack`: the plugin for this bundler.
+
+import { espalier } from '../plugin.ts';
+
+export default espalier.webpack;

@@ -1,0 +1,159 @@
+// The words of a query, `net.onnx?shape=…&weights=f16`: one table says what each means.
+
+import { badDirective, laterDirective, unknownDirective } from './errors.ts';
+import { nearest } from './nearest.ts';
+import { parseShapes, type Shapes, showShapes } from './shapes.ts';
+
+/** How constants are shipped; the code always computes in f32. */
+export const weightFormats = ['f32', 'f16', 'int8'] as const;
+
+/** One of `weightFormats`. */
+export type WeightFormat = (typeof weightFormats)[number];
+
+/** A query with every directive given or defaulted. */
+export interface Directives {
+  readonly target: 'wasm';
+  readonly shape: Shapes;
+  readonly weights: WeightFormat;
+}
+
+/** A word of the query: what it takes, and what stands where it is not given. */
+interface Directive<T> {
+  readonly summary: string;
+  readonly default: T;
+  /** @throws {EspalierError} BAD_DIRECTIVE, LATER_DIRECTIVE */
+  parse(text: string): T;
+  /** The value in its one canonical form. */
+  show(value: T): string;
+}
+
+type Table = { readonly [K in keyof Directives]: Directive<Directives[K]> };
+
+const devices = ['s20', 'iphone12', 'pixel6', 'laptop', 'local'] as const;
+const targets: readonly string[] = ['wasm', 'webgl', 'webgpu', ...devices];
+
+/** The directives that this version obeys. */
+export const directives: Table = {
+  target: {
+    summary: 'what the model is compiled for: wasm',
+    default: 'wasm',
+    parse(text) {
+      if (text === 'wasm') return text;
+      if (targets.includes(text))
+        throw laterDirective(`target=${text}`, 'it compiles for wasm only, without device profiles');
+      throw badDirective('target', text, didYouMean(text, targets));
+    },
+    show: (value) => value,
+  },
+  shape: {
+    summary: 'closes open dimensions: shape=1x3x224x224, or by input: shape=x:1x3x8x8,y:1x4',
+    default: {},
+    parse: parseShapes,
+    show: showShapes,
+  },
+  weights: {
+    summary: 'how weights are shipped: f32, f16 or int8 with a scale for each channel',
+    default: 'f32',
+    parse(text) {
+      const format = weightFormats.find((name) => name === text);
+      if (!format) throw badDirective('weights', text, didYouMean(text, weightFormats));
+      return format;
+    },
+    show: (value) => value,
+  },
+};
+
+const pruning = 'models are compiled as they are, without pruning';
+
+/** Directives whose machinery comes later: refused by name, with the reason. */
+export const laterDirectives: Readonly<Record<string, string>> = {
+  latency: 'there is no search for a latency yet',
+  speedup: 'there is no search for a speed yet',
+  bytes: 'there is no search for a size yet',
+  memory: 'there is no search for a memory bound yet',
+  drop: pruning,
+  scheme: pruning,
+  sparsity: pruning,
+  width: pruning,
+  effort: pruning,
+  calib: 'calibration comes with pruning',
+  seed: 'nothing is random in a build yet',
+  precision: 'everything is computed in f32',
+  exact: 'everything is computed in f32, as the model says',
+};
+
+/** Words that the bundlers themselves take: an import with one of them is not ours. */
+const foreign = ['url', 'raw', 'inline', 'no-inline', 'worker', 'sharedworker', 'init'];
+
+/** Words that dev servers add to what the user wrote. */
+const added = ['import', 't', 'v'];
+
+/** The words of a query without `?`, decoded. */
+const words = (query: string): [name: string, value: string | undefined][] =>
+  query
+    .split('&')
+    .filter((part) => part !== '')
+    .map((part) => {
+      const [name, ...rest] = part.split('=');
+      return [decode(name!), rest.length > 0 ? decode(rest.join('=')) : undefined];
+    });
+
+/** Whether an import with this query belongs to the bundler: `?url`, `?raw`, … */
+export const isForeign = (query: string): boolean =>
+  words(query).some(([name, value]) => value === undefined && foreign.includes(name));
+
+/** The query as the user wrote it, without what dev servers add. */
+export const ownQuery = (query: string): string =>
+  query
+    .split('&')
+    .filter((part) => !added.includes(part.split('=')[0]!))
+    .join('&');
+
+/**
+ * Parses the query of an import, without `?`.
+ *
+ * @throws {EspalierError} UNKNOWN_DIRECTIVE, BAD_DIRECTIVE, LATER_DIRECTIVE
+ */
+export function parseDirectives(query: string): Directives {
+  const given = new Map<string, unknown>();
+  for (const [name, value] of words(query)) {
+    const later = Object.hasOwn(laterDirectives, name) ? laterDirectives[name] : undefined;
+    if (later) throw laterDirective(name, later);
+    if (!isDirective(name)) {
+      const all = [...Object.keys(directives), ...Object.keys(laterDirectives)];
+      throw unknownDirective(name, nearest(name, all), Object.keys(directives).join(', '));
+    }
+    if (given.has(name)) throw badDirective(name, value ?? '', 'it is given twice');
+    const { parse, summary } = directives[name];
+    if (!value) throw badDirective(name, '', summary);
+    given.set(name, parse(value));
+  }
+  const of = <K extends keyof Directives>(name: K): Directives[K] =>
+    // The table's own parser made the value.
+    given.has(name) ? (given.get(name) as Directives[K]) : directives[name].default;
+  return { target: of('target'), shape: of('shape'), weights: of('weights') };
+}
+
+/** The one form of equal queries: sorted, defaults left out. */
+export function normalise(given: Directives): string {
+  const show = <K extends keyof Directives>(name: K): string => {
+    const value = directives[name].show(given[name]);
+    return value === directives[name].show(directives[name].default) ? '' : `${name}=${value}`;
+  };
+  return [show('shape'), show('target'), show('weights')].filter(Boolean).join('&');
+}
+
+const isDirective = (name: string): name is keyof Directives => Object.hasOwn(directives, name);
+
+function didYouMean(text: string, names: readonly string[]): string {
+  const close = nearest(text, names);
+  return close ? `did you mean ${close}?` : `it is one of ${names.join(', ')}`;
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw badDirective(text, '', 'a percent sign is written %25 in a query');
+  }
+}

@@ -1,0 +1,44 @@
+// The failures of building a model for an app, one maker a code; and how errors reach the user.
+
+import { EspalierError } from '@espalier/ir';
+
+/** A query names a directive that does not exist. */
+export const unknownDirective = (name: string, nearest: string | undefined, all: string) =>
+  new EspalierError('UNKNOWN_DIRECTIVE', `there is no directive ${JSON.stringify(name)}`, {
+    hint: nearest ? `did you mean ${nearest}?` : `the directives are ${all}`,
+  });
+
+/** A directive has a value that it does not take. */
+export const badDirective = (name: string, value: string, hint: string): EspalierError =>
+  new EspalierError('BAD_DIRECTIVE', `${name}=${value} is not a value of ${name}`, { hint });
+
+/** A directive or one of its values is known, but its machinery is not in this version. */
+export const laterDirective = (what: string, why: string): EspalierError =>
+  new EspalierError('LATER_DIRECTIVE', `${what} is not available in this version: ${why}`, {
+    hint: 'leave it out; nothing is ignored silently',
+  });
+
+/** The model file cannot be read. */
+export const noModel = (file: string, cause: unknown): EspalierError =>
+  new EspalierError('NO_MODEL', 'the model file cannot be read', {
+    at: { file },
+    hint: 'check the path in the import',
+    cause,
+  });
+
+/** The generated types would overwrite a file that was written by hand. */
+export const foreignTypes = (file: string): EspalierError =>
+  new EspalierError('FOREIGN_TYPES', `${file} was not written by Espalier`, {
+    hint: 'move it, or name another file in the option `types`',
+  });
+
+/** A failure as a user reads it: message, then hint. */
+export const explain = (error: EspalierError): string =>
+  error.hint ? `${error.message}\n  hint: ${error.hint}` : error.message;
+
+/** A failure whose message carries the hint, for channels that show nothing else. */
+export function explained(error: unknown): unknown {
+  if (!(error instanceof EspalierError)) return error;
+  const { code, at, hint } = error;
+  return Object.assign(new Error(explain(error), { cause: error }), { code, at, hint });
+}

@@ -1,0 +1,106 @@
+// The plugin, the same for every bundler: resolves imports of models, compiles them, and hands the files
+// to the bundler through its adapter.
+
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { moduleText } from '@espalier/compiler';
+import { createUnplugin, type UnpluginInstance } from 'unplugin';
+import { type Adapter, adapters, type Framework } from './adapters/index.ts';
+import { type BuiltModel, buildModel, summarise } from './build.ts';
+import { openCache } from './cache.ts';
+import { isForeign, ownQuery, parseDirectives } from './directives.ts';
+import { explained } from './errors.ts';
+import { runtimeEntry } from './runtime-files.ts';
+import { openTypes } from './types.ts';
+
+/** What a project may set; nothing has to be. */
+export interface EspalierOptions {
+  /** Folder of compiled models; default `node_modules/.cache/espalier`. */
+  readonly cache?: string;
+  /** Where the types of the project's models are written, `false` for nowhere; default `espalier.d.ts`. */
+  readonly types?: string | false;
+}
+
+/** The id of a model: a path and a query. */
+const modelId = /\.onnx(?:\?[^?]*)?$/;
+
+/** A path and its query, without `?`. */
+function split(id: string): readonly [path: string, query: string] {
+  const mark = id.indexOf('?');
+  return mark < 0 ? [id, ''] : [id.slice(0, mark), id.slice(mark + 1)];
+}
+
+/** Whether an import is of a model, and not of its URL or its bytes. */
+const isModel = (id: string): boolean => modelId.test(id) && !isForeign(split(id)[1]);
+
+/** The file that a specifier names: beside the importer, or in a package. */
+function locate(path: string, importer: string | undefined): string | undefined {
+  const folder = importer ? dirname(split(importer)[0]) : process.cwd();
+  if (path.startsWith('.')) return resolve(folder, path);
+  if (isAbsolute(path)) return existsSync(path) ? path : undefined;
+  try {
+    return createRequire(join(folder, 'importer.js')).resolve(path);
+  } catch {
+    // The bundler may know an alias, and says so properly if it does not.
+    return undefined;
+  }
+}
+
+/** The plugin for all bundlers; each entry of the package takes its own. */
+export const espalier: UnpluginInstance<EspalierOptions | undefined, false> = createUnplugin<
+  EspalierOptions | undefined,
+  false
+>((options = {}, { framework }) => {
+  const folder = resolve(options.cache ?? 'node_modules/.cache/espalier');
+  const cache = openCache(folder);
+  const types = options.types === false ? undefined : openTypes(resolve(options.types ?? 'espalier.d.ts'));
+  const adapter: Adapter = adapters[framework as Framework]({ folder });
+  // Two modules with one query are one build, also while it is running.
+  const building = new Map<string, Promise<BuiltModel>>();
+
+  function build(file: string, query: string): Promise<BuiltModel> {
+    const id = `${file}?${query}`;
+    const running = building.get(id);
+    if (running) return running;
+    const started = buildModel(file, parseDirectives(query), cache).finally(() =>
+      building.delete(id),
+    );
+    building.set(id, started);
+    return started;
+  }
+
+  return {
+    name: 'espalier',
+    enforce: 'pre',
+
+    resolveId(id, importer) {
+      if (!isModel(id)) return undefined;
+      const [path, query] = split(id);
+      const file = locate(path, importer);
+      return file && (query ? `${file}?${query}` : file);
+    },
+
+    loadInclude: isModel,
+
+    async load(id, ...rest: readonly unknown[]) {
+      const [file, query] = split(id);
+      const own = ownQuery(query);
+      this.addWatchFile(file);
+      try {
+        const startMs = performance.now();
+        const built = await build(file, own);
+        for (const path of built.externalFiles) this.addWatchFile(path);
+        adapter.log(summarise(split(id)[0].split('/').at(-1) ?? id, built, performance.now() - startMs));
+        await types?.declare(file, own, built.program);
+        const ssr = (rest[0] as { readonly ssr?: boolean } | undefined)?.ssr === true;
+        const urls = await adapter.place(this, built, ssr);
+        return moduleText(built.program, await runtimeEntry(folder), urls);
+      } catch (error) {
+        throw explained(error);
+      }
+    },
+
+    ...adapter.hooks,
+  };
+});
