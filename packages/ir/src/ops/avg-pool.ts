@@ -6,6 +6,7 @@ import type { PoolAttrs } from './pool.ts';
 import { maxPool } from './pool.ts';
 import { insideTaps } from './windows.ts';
 
+/** The window, and what its mean is taken over. */
 export interface AvgPoolAttrs extends PoolAttrs {
   /** Whether padding counts as elements. */
   readonly countPads: boolean;

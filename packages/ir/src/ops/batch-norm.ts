@@ -7,6 +7,7 @@ import { expectDType } from './checks.ts';
 import { defineOp, type Op } from './op.ts';
 import { parseScalar } from './scalar.ts';
 
+/** The constant of a batch normalisation. */
 export interface BatchNormAttrs {
   /** Added to the variance. */
   readonly epsilon: number;

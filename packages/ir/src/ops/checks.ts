@@ -27,6 +27,9 @@ export function expectEntries(op: string, type: TensorType, list: readonly numbe
     throw badShape(op, `[${list.join(', ')}] where ${showType(type)} takes one integer an axis`);
 }
 
+/** Whether a number can count groups, taps or steps: an integer from 1 on. */
+export const isCount = (n: number): boolean => Number.isInteger(n) && n >= 1;
+
 /** The four extents of a rank-4 shape. */
 export function extents4(op: string, type: TensorType): readonly [number, number, number, number] {
   expectRank(op, type, 4);

@@ -7,6 +7,7 @@ import { elementCount, showType } from '../types.ts';
 import { expectAxis } from './checks.ts';
 import { defineOp, type Op } from './op.ts';
 
+/** The axis along which operands are joined. */
 export interface ConcatAttrs {
   readonly axis: number;
 }

@@ -3,12 +3,13 @@
 import { at, same, tied } from '../channels.ts';
 import { badShape } from '../errors.ts';
 import { elementCount } from '../types.ts';
-import { expectDType, expectRank, extents4 } from './checks.ts';
+import { expectDType, expectRank, extents4, isCount } from './checks.ts';
 import { weightGradient } from './conv.ts';
 import { filled } from './gradients.ts';
 import { defineOp, type Op } from './op.ts';
 import { expectSliding, type Pair, type Sliding } from './windows.ts';
 
+/** How a transposed convolution slides, and which channels it sees. */
 export interface ConvTransposeAttrs extends Sliding {
   /** Rows and columns added at the bottom and the right of the result. */
   readonly outputPadding: Pair;
@@ -32,10 +33,12 @@ export const convTranspose: Op<ConvTransposeAttrs, 3> = defineOp<ConvTransposeAt
     const [n, c, h, width] = extents4('convTranspose', x);
     const [i, perGroup, r, s] = extents4('convTranspose', w);
     const o = perGroup * groups;
-    if (groups < 1 || i !== c || c % groups !== 0)
+    if (!isCount(groups) || i !== c || c % groups !== 0)
       throw badShape('convTranspose', `weights [${w.shape}] in ${groups} groups, ${c} channels`);
     if (bias.shape[0] !== o)
       throw badShape('convTranspose', `bias [${bias.shape}] for ${o} outputs`);
+    if (!outputPadding.every((n) => Number.isInteger(n) && n >= 0))
+      throw badShape('convTranspose', `output padding [${outputPadding}] is not of counts`);
     const extent = (axis: 0 | 1, size: number, taps: number) =>
       (size - 1) * stride[axis] +
       dilation[axis] * (taps - 1) +
@@ -93,10 +96,20 @@ export const convTranspose: Op<ConvTransposeAttrs, 3> = defineOp<ConvTransposeAt
     return [dx, weightGradient(b, dy, x, attrs, w), db];
   },
 
-  channels: ({ groups }) =>
-    groups === 1
-      ? [...same(0), ...tied(at(0, 1), at(1, 0)), ...tied(at('output', 1), at(1, 1), at(2, 0))]
-      : same(0),
+  channels({ groups }, [x, w]) {
+    if (groups > 1 && groups === x.shape[1]) {
+      const inner = w.shape[1]!;
+      const made = [at('output', 1, { inner }), at(2, 0, { inner })];
+      return [...same(0), ...tied(at(0, 1), at(1, 0), ...made)];
+    }
+    // Groups stay of one size, so each of them gives up the same channel.
+    const outer = groups;
+    return [
+      ...same(0),
+      ...tied(at(0, 1, { outer }), at(1, 0, { outer })),
+      ...tied(at(1, 1), at('output', 1, { outer }), at(2, 0, { outer })),
+    ];
+  },
 
   macs: (_, [x, w]) => elementCount(x.shape) * elementCount(w.shape.slice(1)),
 });

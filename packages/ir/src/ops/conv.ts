@@ -5,11 +5,12 @@ import { at, same, tied } from '../channels.ts';
 import { badShape } from '../errors.ts';
 import type { Node } from '../node.ts';
 import { elementCount } from '../types.ts';
-import { expectDType, expectRank, extents4 } from './checks.ts';
+import { expectDType, expectRank, extents4, isCount } from './checks.ts';
 import { filled } from './gradients.ts';
 import { defineOp, type Op } from './op.ts';
 import { expectSliding, insideTaps, type Sliding, slidingExtents } from './windows.ts';
 
+/** How a convolution slides, and which channels it sees. */
 export interface ConvAttrs extends Sliding {
   /** Channels are cut into so many groups, which do not see each other. */
   readonly groups: number;
@@ -29,7 +30,7 @@ export const conv: Op<ConvAttrs, 3> = defineOp<ConvAttrs, 3>({
     const [n, c, h, width] = extents4('conv', x);
     const [o, i, r, s] = extents4('conv', w);
     const { groups } = attrs;
-    if (groups < 1 || i * groups !== c || o % groups !== 0)
+    if (!isCount(groups) || i * groups !== c || o % groups !== 0)
       throw badShape('conv', `weights [${w.shape}] in ${groups} groups do not fit ${c} channels`);
     if (bias.shape[0] !== o) throw badShape('conv', `bias [${bias.shape}] for ${o} outputs`);
     return { dtype: 'f32', shape: [n, o, ...slidingExtents('conv', [h, width], [r, s], attrs)] };
@@ -66,8 +67,11 @@ export const conv: Op<ConvAttrs, 3> = defineOp<ConvAttrs, 3>({
       }
   },
 
-  gradient(b, dy, attrs, { inputs: [x, w] }) {
+  gradient(b, dy, attrs, { inputs: [x, w, bias] }) {
     const { stride, dilation, pads, groups } = attrs;
+    if (elementCount(dy.type.shape) === 0)
+      // the geometry of no windows has no adjoint
+      return [x, w, bias].map(({ type }) => filled(b, type.shape, 0));
     const size = (axis: 0 | 1) =>
       (dy.type.shape[2 + axis]! - 1) * stride[axis] +
       dilation[axis] * (w.type.shape[2 + axis]! - 1) +
@@ -91,11 +95,11 @@ export const conv: Op<ConvAttrs, 3> = defineOp<ConvAttrs, 3>({
       const rows = [at('output', 1, { inner }), at(1, 0, { inner }), at(2, 0, { inner })];
       return [...same(0), ...tied(at(0, 1), ...rows)];
     }
-    const whole = outer === 1;
+    // Groups stay of one size, so each of them gives up the same channel.
     return [
       ...same(0),
       ...tied(at(1, 1), at(0, 1, { outer })),
-      ...(whole ? tied(at('output', 1), at(1, 0), at(2, 0)) : []),
+      ...tied(at('output', 1, { outer }), at(1, 0, { outer }), at(2, 0, { outer })),
     ];
   },
 

@@ -5,6 +5,7 @@ import { badShape } from '../errors.ts';
 import { extents4 } from './checks.ts';
 import { defineOp, type Op } from './op.ts';
 
+/** How many channels become how many pixels, and in which order. */
 export interface DepthToSpaceAttrs {
   /** Upscaling factor, an integer ≥ 1. */
   readonly block: number;
@@ -43,6 +44,7 @@ export const depthToSpace: Op<DepthToSpaceAttrs, 1> = defineOp<DepthToSpaceAttrs
   macs: () => 0,
 });
 
+/** How many pixels become channels. */
 export interface SpaceToDepthAttrs {
   readonly block: number;
 }

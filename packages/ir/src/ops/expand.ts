@@ -7,6 +7,7 @@ import { unbroadcast } from './gradients.ts';
 import { defineOp, type Op } from './op.ts';
 import { readStrided } from './strided.ts';
 
+/** The shape to repeat to. */
 export interface ExpandAttrs {
   readonly shape: readonly number[];
 }
@@ -18,7 +19,8 @@ export const expand: Op<ExpandAttrs, 1> = defineOp<ExpandAttrs, 1>({
 
   infer([x], { shape }) {
     const lead = shape.length - x.shape.length;
-    if (lead < 0 || x.shape.some((n, axis) => n !== 1 && n !== shape[lead + axis]))
+    const extents = shape.every((n) => Number.isInteger(n) && n >= 0);
+    if (!extents || lead < 0 || x.shape.some((n, axis) => n !== 1 && n !== shape[lead + axis]))
       throw badShape('expand', `${showType(x)} does not broadcast to [${shape}]`);
     return { dtype: x.dtype, shape };
   },

@@ -6,6 +6,7 @@ import { expectAxis, expectDType } from './checks.ts';
 import { alongAxis, filled, tableMatrix } from './gradients.ts';
 import { defineOp, type Op } from './op.ts';
 
+/** The axis to pick from. */
 export interface GatherAttrs {
   readonly axis: number;
 }

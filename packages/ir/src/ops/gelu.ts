@@ -5,6 +5,7 @@ import { expectDType } from './checks.ts';
 import { defineOp, type Op } from './op.ts';
 import { parseScalar } from './scalar.ts';
 
+/** Which of the two usual formulas is meant. */
 export interface GeluAttrs {
   readonly approximate: 'none' | 'tanh';
 }

@@ -7,6 +7,7 @@ import { expectDType } from './checks.ts';
 import { defineOp, type Op } from './op.ts';
 import { parseScalar } from './scalar.ts';
 
+/** The constant of an instance normalisation. */
 export interface InstanceNormAttrs {
   /** Added to the variance. */
   readonly epsilon: number;

@@ -6,6 +6,7 @@ import { elementCount, sameShape, showType } from '../types.ts';
 import { expectAxis, expectDType } from './checks.ts';
 import { defineOp, type Op } from './op.ts';
 
+/** Which axes are normalised, and the constant. */
 export interface LayerNormAttrs {
   /** The first of the axes that are normalised together. */
   readonly axis: number;

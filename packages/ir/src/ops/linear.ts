@@ -6,6 +6,7 @@ import { elementCount, showType } from '../types.ts';
 import { expectDType, expectRank } from './checks.ts';
 import { defineOp, type Op } from './op.ts';
 
+/** None: the operands say everything. */
 export type LinearAttrs = Readonly<Record<never, never>>;
 
 /** `[…, K]` times the transpose of weights `[O, K]` plus a bias `[O]`, to `[…, O]`. */

@@ -9,6 +9,7 @@ import { unbroadcast } from './gradients.ts';
 import { defineOp, type Op } from './op.ts';
 import { arg, call, differentiateScalar, inferScalar, type Scalar } from './scalar.ts';
 
+/** What is done to each element. */
 export interface MapAttrs {
   /** Over the operands as arguments 0, 1, …. */
   readonly expr: Scalar;

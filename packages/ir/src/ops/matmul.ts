@@ -8,6 +8,7 @@ import { swapLast, unbroadcast } from './gradients.ts';
 import { broadcastShapes } from './map.ts';
 import { defineOp, type Op } from './op.ts';
 
+/** None: the operands say everything. */
 export type MatmulAttrs = Readonly<Record<never, never>>;
 
 /** `[…, M, K] · [… , K, N]` to `[…, M, N]`; the axes before the last two broadcast as numpy's do. */

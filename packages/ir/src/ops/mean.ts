@@ -4,6 +4,7 @@ import { elementCount } from '../types.ts';
 import { defineOp, type Op } from './op.ts';
 import { reduce } from './reduce.ts';
 
+/** Which axes are averaged. */
 export interface MeanAttrs {
   /** Ascending. */
   readonly axes: readonly number[];

@@ -6,6 +6,7 @@ import { rowMajorStrides } from '../types.ts';
 import { expectEntries } from './checks.ts';
 import { defineOp, type Op } from './op.ts';
 
+/** The margins and what fills them. */
 export interface PadAttrs {
   /** Elements added before and after, one an axis, not negative. */
   readonly before: readonly number[];

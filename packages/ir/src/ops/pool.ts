@@ -9,6 +9,7 @@ import { filled, scatterSlice } from './gradients.ts';
 import { defineOp, type Op } from './op.ts';
 import { expectSliding, insideTaps, type Pair, type Sliding, slidingExtents } from './windows.ts';
 
+/** A window and how it slides. */
 export interface PoolAttrs extends Sliding {
   /** Rows and columns of the window. */
   readonly kernel: Pair;

@@ -1,11 +1,15 @@
 // Folds whole axes: sums, products and extremes.
 
+import type { Builder } from '../builder.ts';
 import { same } from '../channels.ts';
 import { badDType, badShape } from '../errors.ts';
+import type { Node } from '../node.ts';
 import { elementCount, rowMajorStrides } from '../types.ts';
 import { expectAxis } from './checks.ts';
 import { defineOp, type Op } from './op.ts';
+import { parseScalar } from './scalar.ts';
 
+/** What is folded, and how. */
 export interface ReduceAttrs {
   readonly kind: 'sum' | 'max' | 'min' | 'prod';
   /** Ascending; none means that nothing is folded. */
@@ -77,7 +81,7 @@ export const reduce: Op<ReduceAttrs, 1> = defineOp<ReduceAttrs, 1>({
     const wide = b.expand(b.reshape(dy, { shape: kept }), { shape });
     if (kind === 'sum') return [wide];
     const result = b.reshape(output, { shape: kept });
-    if (kind === 'prod') return [b.scalar('div', b.scalar('mul', wide, result), x)];
+    if (kind === 'prod') return [b.scalar('mul', wide, othersProduct(b, x, axes))];
     // Equal extremes share the gradient.
     const hit = b.scalar('toF32', b.scalar('eq', x, result));
     const count = b.reduce(hit, { kind: 'sum', axes, keepDims: true });
@@ -97,3 +101,21 @@ export const reduce: Op<ReduceAttrs, 1> = defineOp<ReduceAttrs, 1>({
 
   macs: () => 0,
 });
+
+/**
+ * For each element the product of all others along `axes`. Zeros are counted apart, since dividing
+ * the whole product by an element only answers where no element is zero.
+ */
+function othersProduct(b: Builder, x: Node, axes: readonly number[]): Node {
+  const along = { axes, keepDims: true };
+  const rest = b.map([x], { expr: parseScalar('select(eq(a0, 0), 1, a0)') });
+  const product = b.reduce(rest, { kind: 'prod', ...along });
+  const zeros = b.reduce(b.map([x], { expr: parseScalar('toF32(eq(a0, 0))') }), {
+    kind: 'sum',
+    ...along,
+  });
+  // Itself left out, how many zeros are there?
+  const others = b.map([x, zeros], { expr: parseScalar('a1 - toF32(eq(a0, 0))') });
+  const expr = parseScalar('select(eq(a2, 0), a0 / a1, 0)');
+  return b.map([product, rest, others], { expr });
+}

@@ -7,6 +7,7 @@ import { expectAxis, expectDType, expectRank } from './checks.ts';
 import { alongAxis, tableMatrix } from './gradients.ts';
 import { defineOp, type Op } from './op.ts';
 
+/** The axis that changes. */
 export interface ResampleAttrs {
   readonly axis: number;
 }

@@ -5,6 +5,7 @@ import { badShape } from '../errors.ts';
 import { elementCount, showType } from '../types.ts';
 import { defineOp, type Op } from './op.ts';
 
+/** The new shape. */
 export interface ReshapeAttrs {
   readonly shape: readonly number[];
 }

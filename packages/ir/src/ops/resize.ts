@@ -8,6 +8,7 @@ import { defineOp, type Op } from './op.ts';
 import { type Interpolation, type ResizedAxis, resizeTable } from './resize-tables.ts';
 import { arg, call, literal } from './scalar.ts';
 
+/** Which axes change, and how values are interpolated. */
 export interface ResizeAttrs extends Interpolation {
   readonly axes: readonly ResizedAxis[];
   /** What `tf_crop_and_resize` reads outside the input. */

@@ -8,6 +8,7 @@ import { scatterSlice } from './gradients.ts';
 import { defineOp, type Op } from './op.ts';
 import { readStrided } from './strided.ts';
 
+/** The region, axis by axis. */
 export interface SliceAttrs {
   /** The first element taken, one an axis. */
   readonly starts: readonly number[];

@@ -5,6 +5,7 @@ import { elementCount } from '../types.ts';
 import { expectAxis, expectDType } from './checks.ts';
 import { defineOp, type Op } from './op.ts';
 
+/** The axis that comes to sum to 1. */
 export interface SoftmaxAttrs {
   readonly axis: number;
 }

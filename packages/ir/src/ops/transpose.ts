@@ -6,6 +6,7 @@ import { expectEntries } from './checks.ts';
 import { defineOp, type Op } from './op.ts';
 import { readStrided } from './strided.ts';
 
+/** The new order of axes. */
 export interface TransposeAttrs {
   /** Axis `i` of the result is axis `perm[i]` of the operand. */
   readonly perm: readonly number[];

@@ -21,7 +21,10 @@ export function expectSliding(op: string, { stride, dilation, pads }: Sliding): 
     throw badShape(op, `pads [${pads}] are not counts`);
 }
 
-/** Windows that fit along rows and columns. */
+/**
+ * Windows that fit along rows and columns. None is an answer only where there are no rows or columns
+ * to begin with: elsewhere the model is at fault.
+ */
 export function slidingExtents(
   op: string,
   [height, width]: Pair,
@@ -29,13 +32,16 @@ export function slidingExtents(
   { stride, dilation, pads }: Sliding,
 ): Pair {
   const [top, left, bottom, right] = pads;
-  const along = (size: number, taps: number, step: number, gap: number) =>
-    Math.floor((size - gap * (taps - 1) - 1) / step) + 1;
-  const rows = along(height + top + bottom, kernel[0], stride[0], dilation[0]);
-  const columns = along(width + left + right, kernel[1], stride[1], dilation[1]);
-  if (rows < 0 || columns < 0 || kernel[0] < 1 || kernel[1] < 1)
-    throw badShape(op, `a ${kernel.join('×')} window does not fit into ${height}×${width}`);
-  return [rows, columns];
+  const along = (size: number, margin: number, taps: number, step: number, gap: number) => {
+    const windows = Math.floor((size + margin - gap * (taps - 1) - 1) / step) + 1;
+    if (!Number.isInteger(taps) || taps < 1 || (windows < 1 && size > 0))
+      throw badShape(op, `a ${kernel.join('×')} window does not fit into ${height}×${width}`);
+    return Math.max(0, windows);
+  };
+  return [
+    along(height, top + bottom, kernel[0], stride[0], dilation[0]),
+    along(width, left + right, kernel[1], stride[1], dilation[1]),
+  ];
 }
 
 /** The taps `[first, end)` of a window whose positions `start + tap · gap` are inside `[0, size)`. */
