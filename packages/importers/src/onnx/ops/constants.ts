@@ -32,7 +32,7 @@ function constant(site: Site): Node {
 
 /** A single number repeated; stored once, whatever the shape. */
 function constantOfShape(site: Site): Node {
-  const shape = checkDims(site.ints(0)!.map(BigInt), 'the shape', site.at);
+  const shape = checkDims(site.requiredInts(0).map(BigInt), 'the shape', site.at);
   const tensor = site.attributes.tensor('value');
   if (tensor === undefined) return site.b.expand(site.b.value(0), { shape });
   const header = checkTensor(tensor, site.at);

@@ -13,7 +13,7 @@ import { checkDims } from '../tensors.ts';
 /** −1 takes what is left; 0 copies the input's extent, unless `allowzero` says that it means 0. */
 function reshape(site: Site): Node {
   const x = site.input(0);
-  const wanted = site.ints(1)!;
+  const wanted = site.requiredInts(1);
   const keepsZero = site.opset >= 14 && site.attributes.int('allowzero', 0) !== 0;
   const shape = wanted.map((dim, i) => {
     if (dim !== 0 || keepsZero) return dim;
@@ -78,7 +78,7 @@ function transpose(site: Site): Node {
 /** Broadcasts both ways, unlike numpy's `broadcast_to`. */
 function expand(site: Site): Node {
   const x = site.input(0);
-  const wanted = checkDims(site.ints(1)!.map(BigInt), 'the shape', site.at);
+  const wanted = checkDims(site.requiredInts(1).map(BigInt), 'the shape', site.at);
   const shape = broadcast(site, x.type.shape, wanted);
   return site.b.expand(x, { shape: checkDims(shape.map(BigInt), 'the result', site.at) });
 }
@@ -97,7 +97,7 @@ function broadcast(site: Site, a: Shape, b: Shape): number[] {
 function tile(site: Site): Node {
   const x = site.input(0);
   const { shape } = x.type;
-  const repeats = site.ints(1)!;
+  const repeats = site.requiredInts(1);
   if (repeats.length !== shape.length)
     throw site.bad(`${repeats.length} repeats of a rank ${shape.length} tensor`);
   checkDims(repeats.map(BigInt), 'repeats', site.at);
