@@ -55,7 +55,9 @@ t.test('2,000 damaged files end in an error or a graph', skipWithoutData, async 
   t.ok((summary?.maxKiB ?? Number.POSITIVE_INFINITY) < 2 ** 20, 'memory stayed under 1 GB');
   const outcomes: Record<string, number> = {};
   for (const { outcome } of lines) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
-  t.comment(JSON.stringify({ outcomes, ...summary, slowestMs: Math.max(...lines.map((l) => l.ms)) }));
+  t.comment(
+    JSON.stringify({ outcomes, ...summary, slowestMs: Math.max(...lines.map((l) => l.ms)) }),
+  );
 });
 
 t.test('an empty file is refused', async (t) => {

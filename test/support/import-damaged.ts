@@ -13,7 +13,12 @@ function structureOf(bytes: Uint8Array): Span[] {
   const weights = graph.initializer
     .map(({ rawData }) => rawData)
     .filter((raw) => raw.length > 64)
-    .map((raw): Span => [raw.byteOffset - bytes.byteOffset, raw.byteOffset - bytes.byteOffset + raw.length])
+    .map(
+      (raw): Span => [
+        raw.byteOffset - bytes.byteOffset,
+        raw.byteOffset - bytes.byteOffset + raw.length,
+      ],
+    )
     .sort(([a], [b]) => a - b);
   const ends = [0, ...weights.map(([, end]) => end)];
   const starts = [...weights.map(([start]) => start), bytes.length];

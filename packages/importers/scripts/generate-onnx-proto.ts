@@ -22,7 +22,10 @@ try {
   const settings = { version: 'v2', inputs: [{ directory: '.' }], plugins: [plugin] };
   writeFileSync(join(scratch, 'buf.gen.yaml'), JSON.stringify(settings));
   const packages = tools.flatMap((tool) => ['--package', tool]);
-  execFileSync('npx', ['--yes', ...packages, 'buf', 'generate'], { cwd: scratch, stdio: 'inherit' });
+  execFileSync('npx', ['--yes', ...packages, 'buf', 'generate'], {
+    cwd: scratch,
+    stdio: 'inherit',
+  });
   writeFileSync(join(folder, 'onnx_pb.ts'), readFileSync(join(scratch, 'onnx_pb.ts'), 'utf8'));
 } finally {
   rmSync(scratch, { recursive: true });

@@ -4,8 +4,8 @@ import { closeSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs'
 import { isAbsolute, relative, resolve, sep } from 'node:path';
 import type { Location } from '@espalier/ir';
 import { badExternalData, modelTooLarge } from '../errors.ts';
-import { checkTensor, maxElements } from './tensors.ts';
 import type { TensorProto } from './proto/onnx_pb.ts';
+import { checkTensor, maxElements } from './tensors.ts';
 
 /**
  * Reads `length` bytes from `offset` of the file at `location`, a relative path that the model

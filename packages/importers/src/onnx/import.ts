@@ -2,8 +2,8 @@
 
 import {
   createBuilder,
-  elementCount,
   EspalierError,
+  elementCount,
   type Graph,
   type InputNode,
   type Location,

@@ -74,8 +74,7 @@ export const attributeOrInput = (
   name: string,
   input: number,
   since: number,
-): number[] | undefined =>
-  site.opset < since ? site.attributes.ints(name) : site.ints(input);
+): number[] | undefined => (site.opset < since ? site.attributes.ints(name) : site.ints(input));
 
 /** The longest list of numbers that an importer makes: 64 MiB. */
 const longestTable = 2 ** 24;

@@ -1,6 +1,6 @@
 // Reshapes that cost nothing: constants are made anew over the same elements.
 
-import { type Builder, type Node, sameShape, type Shape } from '@espalier/ir';
+import { type Builder, type Node, type Shape, sameShape } from '@espalier/ir';
 
 /** `x` in another shape of as many elements. */
 export function reshaped(b: Builder, x: Node, shape: Shape): Node {

@@ -1,7 +1,7 @@
 // Sliding windows of convolutions and pools: ONNX's attributes as numbers for each spatial axis.
 
 import type { Shape } from '@espalier/ir';
-import { type Site } from './importer.ts';
+import type { Site } from './importer.ts';
 import { maxElements } from './tensors.ts';
 
 /** How a window slides along one axis. */
@@ -77,7 +77,9 @@ export function windowsOf(site: Site, spatial: Shape, kernels: readonly number[]
     const after = auto === 'VALID' ? 0 : pads[axis + rank]!;
     const room = input + before + after - extent;
     if (room < 0)
-      throw site.bad(`a window of ${extent} does not fit ${input + before + after} along axis ${axis}`);
+      throw site.bad(
+        `a window of ${extent} does not fit ${input + before + after} along axis ${axis}`,
+      );
     const whole = Math.floor(room / stride) + 1;
     // A window that would start in the padding at the end is none.
     const one = ceils && room % stride !== 0 && whole * stride < input + before;

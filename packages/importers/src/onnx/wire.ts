@@ -34,7 +34,8 @@ export function checkWire(bytes: Uint8Array, schema: DescMessage, at: Location):
   const readVarint = (end: number, what: string): number => {
     let value = 0;
     for (let i = 0; i < 10; i++) {
-      if (position >= end) throw badModel(`the file ends inside a ${what}, at byte ${position}`, at);
+      if (position >= end)
+        throw badModel(`the file ends inside a ${what}, at byte ${position}`, at);
       const byte = bytes[position++]!;
       value += (byte & 0x7f) * 2 ** (7 * i);
       if (byte < 0x80) return value;

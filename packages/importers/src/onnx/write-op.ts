@@ -41,8 +41,7 @@ const sumPool: OpWriter<'sumPool'> = ([x], { kernel, ...window }, type, writer) 
 };
 
 const linear: OpWriter<'linear'> = ([x, w, bias], _, type, writer) => {
-  if (x!.type.shape.length === 2)
-    return writer.add('Gemm', [x!, w!, bias!], type, { transB: 1 });
+  if (x!.type.shape.length === 2) return writer.add('Gemm', [x!, w!, bias!], type, { transB: 1 });
   const [o, k] = w!.type.shape as [number, number]; // its inference
   const columns = writer.add('Transpose', [w!], { ...w!.type, shape: [k, o] }, { perm: [1, 0] });
   return writer.add('Add', [writer.add('MatMul', [x!, columns], type), bias!], type);

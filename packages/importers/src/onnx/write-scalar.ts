@@ -1,6 +1,6 @@
 // Scalar expressions as ONNX nodes: one node for most functions, a few for those that ONNX lacks.
 
-import { inferScalar, type DType, type Scalar, type ScalarName, type Shape } from '@espalier/ir';
+import { type DType, inferScalar, type Scalar, type ScalarName, type Shape } from '@espalier/ir';
 import type { Writer, Written } from './write.ts';
 
 /** Writes a function's nodes from its written arguments; `type` is the result's. */

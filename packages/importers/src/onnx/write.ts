@@ -16,10 +16,10 @@ import {
 } from '@espalier/ir';
 import {
   type AttributeProto,
-  AttributeProto_AttributeType as Kind,
   AttributeProtoSchema,
   type GraphProto,
   GraphProtoSchema,
+  AttributeProto_AttributeType as Kind,
   ModelProtoSchema,
   NodeProtoSchema,
   TensorProto_DataType as T,
@@ -81,11 +81,17 @@ function graphOf(graph: Graph): GraphProto {
   for (const node of topologicalOrder(graph)) {
     if (node.kind === 'input') names.set(node, { name: node.name, type: node.type });
     else if (node.kind === 'constant') names.set(node, writer.constant(node.value));
-    else names.set(node, writeNode(node, (operand) => names.get(operand)!, writer));
+    else
+      names.set(
+        node,
+        writeNode(node, (operand) => names.get(operand)!, writer),
+      );
   }
   for (const { name, node } of graph.outputs) {
     const value = names.get(node)!;
-    file.node.push(create(NodeProtoSchema, { opType: 'Identity', input: [value.name], output: [name] }));
+    file.node.push(
+      create(NodeProtoSchema, { opType: 'Identity', input: [value.name], output: [name] }),
+    );
   }
   file.input = graph.inputs.map(({ name, type }) => infoOf(name, type));
   file.output = graph.outputs.map(({ name, node }) => infoOf(name, node.type));
@@ -119,10 +125,7 @@ function writerInto(file: GraphProto, graph: Graph): Writer {
     return name;
   };
 
-  const store = (
-    type: TensorType,
-    tensor: Pick<TensorProto, 'dataType' | 'rawData'>,
-  ): Written => {
+  const store = (type: TensorType, tensor: Pick<TensorProto, 'dataType' | 'rawData'>): Written => {
     const name = fresh();
     const dims = type.shape.map(BigInt);
     file.initializer.push(create(TensorProtoSchema, { name, dims, ...tensor }));
@@ -157,7 +160,10 @@ function writerInto(file: GraphProto, graph: Graph): Writer {
       once(`ints ${values.join()}`, () =>
         store(
           { dtype: 'i32', shape: [values.length] },
-          { dataType: T.INT64, rawData: new Uint8Array(BigInt64Array.from(values.map(BigInt)).buffer) },
+          {
+            dataType: T.INT64,
+            rawData: new Uint8Array(BigInt64Array.from(values.map(BigInt)).buffer),
+          },
         ),
       ),
     number: (value, dtype) =>

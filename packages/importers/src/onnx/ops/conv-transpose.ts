@@ -124,7 +124,11 @@ function spread(site: Site, given: Transposed, windows: readonly Spread[]): Node
 function place(
   site: Site,
   rows: Node,
-  { batch, input, stride }: { readonly batch: number; readonly input: number; readonly stride: number },
+  {
+    batch,
+    input,
+    stride,
+  }: { readonly batch: number; readonly input: number; readonly stride: number },
 ): Node {
   const { b } = site;
   const inner = rows.type.shape.slice(1);

@@ -134,7 +134,9 @@ function rmsNorm(site: Site): Node {
   const square = b.mean(b.scalar('mul', x, x), { axes, keepDims: true });
   const epsilon = literal(site.attributes.float('epsilon', 1e-5));
   const root = call('sqrt', call('add', arg(1), epsilon));
-  return b.map([x, square, site.input(1)], { expr: call('mul', call('div', arg(0), root), arg(2)) });
+  return b.map([x, square, site.input(1)], {
+    expr: call('mul', call('div', arg(0), root), arg(2)),
+  });
 }
 
 function meanVarianceNorm(site: Site): Node {

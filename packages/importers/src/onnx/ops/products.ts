@@ -36,8 +36,7 @@ function multiply(site: Site, left: Node, right: Node): Node {
 function gemm(site: Site): Node {
   const { b, attributes } = site;
   const float = (node: Node) => (node.type.dtype === 'f32' ? node : b.scalar('toF32', node));
-  const flip = (node: Node, when: boolean) =>
-    when ? b.transpose(node, { perm: [1, 0] }) : node;
+  const flip = (node: Node, when: boolean) => (when ? b.transpose(node, { perm: [1, 0] }) : node);
   const [left, right] = [site.input(0), site.input(1)];
   for (const { type } of [left, right])
     if (type.shape.length !== 2) throw site.bad(`Gemm of a rank ${type.shape.length} tensor`);

@@ -1,7 +1,13 @@
 // Operators that reduce axes to one number.
 
 import { arg, call, elementCount, literal, type Node } from '@espalier/ir';
-import { attributeOrInput, type Importer, type Importers, resolveAxes, type Site } from '../importer.ts';
+import {
+  attributeOrInput,
+  type Importer,
+  type Importers,
+  resolveAxes,
+  type Site,
+} from '../importer.ts';
 
 /** What is reduced, along which axes. */
 interface Reduction {
@@ -12,7 +18,11 @@ interface Reduction {
 }
 
 /** An operator whose axes are an attribute before version `since` and an input from then on. */
-const reduction = (since: number, run: (r: Reduction) => Node, ofNone?: (x: Node, site: Site) => Node): Importer => ({
+const reduction = (
+  since: number,
+  run: (r: Reduction) => Node,
+  ofNone?: (x: Node, site: Site) => Node,
+): Importer => ({
   import: (site) => {
     const x = site.input(0);
     const rank = x.type.shape.length;

@@ -149,9 +149,6 @@ export const resizes: Importers = {
   Resize: { import: resize },
   Upsample: {
     import: (site) =>
-      upsample(
-        site,
-        site.opset < 9 ? site.attributes.floats('scales') : scalesAt(site, 1),
-      ),
+      upsample(site, site.opset < 9 ? site.attributes.floats('scales') : scalesAt(site, 1)),
   },
 };

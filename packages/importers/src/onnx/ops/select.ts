@@ -3,8 +3,8 @@
 import {
   arg,
   call,
-  elementCount,
   type EspalierError,
+  elementCount,
   literal,
   type Node,
   type Shape,
@@ -85,7 +85,8 @@ function split(site: Site): Node[] {
   const x = site.input(0);
   const axis = resolveAxis(site, site.attributes.int('axis', 0), x.type.shape.length);
   const extent = x.type.shape[axis]!;
-  const parts = site.opset >= 18 ? site.attributes.int('num_outputs', site.outputCount) : site.outputCount;
+  const parts =
+    site.opset >= 18 ? site.attributes.int('num_outputs', site.outputCount) : site.outputCount;
   const given = attributeOrInput(site, 'split', 1, 13);
   if (given === undefined && parts !== site.outputCount)
     throw site.bad(`Split into ${parts} parts has ${site.outputCount} outputs`);
@@ -160,8 +161,7 @@ function progression(indices: ArrayLike<number>) {
   if (indices.length === 0) return undefined;
   const start = indices[0]!;
   const step = indices.length === 1 ? 1 : indices[1]! - start;
-  for (let i = 1; i < indices.length; i++)
-    if (indices[i] !== start + i * step) return undefined;
+  for (let i = 1; i < indices.length; i++) if (indices[i] !== start + i * step) return undefined;
   return step === 0 ? undefined : { start, step };
 }
 
@@ -214,9 +214,7 @@ function pad(site: Site): Node {
     const extent = node.type.shape[axis]!;
     if (extent === 0) throw site.bad(`axis ${axis} is empty: there is nothing to repeat`);
     const length = checkLength(site, before + extent + after, `padded axis ${axis}`);
-    const indices = Int32Array.from({ length }, (_, i) =>
-      mirrors[mode](i - before, extent),
-    );
+    const indices = Int32Array.from({ length }, (_, i) => mirrors[mode](i - before, extent));
     const type = { dtype: 'i32', shape: [indices.length] } as const;
     return site.b.gather(node, site.b.constant({ type, data: indices }), { axis });
   }, cropped);
@@ -227,8 +225,7 @@ function padWith(site: Site, x: Node, around: readonly (readonly [number, number
   const given = site.opset >= 11 ? site.optional(2) : undefined;
   const known = given === undefined ? undefined : site.known(given);
   if (given === undefined || known !== undefined) {
-    const value =
-      site.opset < 11 ? site.attributes.float('value', 0) : (known?.data[0] ?? 0);
+    const value = site.opset < 11 ? site.attributes.float('value', 0) : (known?.data[0] ?? 0);
     const before = around.map(([start]) => start);
     return site.b.pad(x, { before, after: around.map(([, end]) => end), value });
   }

@@ -68,8 +68,7 @@ function unsqueeze(site: Site): Node {
 function transpose(site: Site): Node {
   const x = site.input(0);
   const rank = x.type.shape.length;
-  const perm =
-    site.attributes.ints('perm') ?? Array.from({ length: rank }, (_, i) => rank - 1 - i);
+  const perm = site.attributes.ints('perm') ?? Array.from({ length: rank }, (_, i) => rank - 1 - i);
   if (perm.length !== rank || resolveAxes(site, perm, rank).length !== rank)
     throw site.bad(`permutation [${perm.join(', ')}] of a rank ${rank} tensor`);
   return site.b.transpose(x, { perm: perm.map((axis) => resolveAxis(site, axis, rank)) });

@@ -68,9 +68,7 @@ export const unary: Importers = {
     return choose(positive, x, mul(alpha, sub(exp(div(x, alpha)), number(1))));
   }),
   Elu: apply((site) => exponentialBelow(float(site, 'alpha', 1), number(1))),
-  HardSigmoid: apply((site) =>
-    hardSigmoid(float(site, 'alpha', 0.2), float(site, 'beta', 0.5)),
-  ),
+  HardSigmoid: apply((site) => hardSigmoid(float(site, 'alpha', 0.2), float(site, 'beta', 0.5))),
   HardSwish: expression(mul(x, hardSigmoid(number(1 / 6), number(0.5)))),
   LeakyRelu: apply((site) => choose(positive, x, mul(float(site, 'alpha', 0.01), x))),
   Mish: expression(mul(x, call('tanh', softplus(x)))),
@@ -88,9 +86,7 @@ export const unary: Importers = {
   Softplus: expression(softplus(x)),
   Softsign: expression(div(x, add(number(1), call('abs', x)))),
   Swish: apply((site) => mul(x, call('sigmoid', mul(float(site, 'alpha', 1), x)))),
-  ThresholdedRelu: apply((site) =>
-    choose(call('gt', x, float(site, 'alpha', 1)), x, number(0)),
-  ),
+  ThresholdedRelu: apply((site) => choose(call('gt', x, float(site, 'alpha', 1)), x, number(0))),
 
   Gelu: {
     import: (site) => {
