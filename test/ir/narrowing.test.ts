@@ -57,6 +57,9 @@ const goneFrom = (group: ChannelGroup, node: Node, unit: number, axes: readonly 
 const attrs = (pads: number, groups = 1) =>
   `{dilation: [1, 1], groups: ${groups}, pads: [${pads}, ${pads}, ${pads}, ${pads}], stride: [1, 1]}`;
 
+const transposed =
+  '{dilation: [1, 1], groups: 2, outputPadding: [0, 1], pads: [1, 0, 1, 1], stride: [2, 2]}';
+
 const networks = {
   residual: `
     x = input f32[1,3,4,4]
@@ -103,10 +106,37 @@ const networks = {
     y = conv(y2, w3, b3) ${attrs(0)}
     return y
   `,
+  grouped: `
+    x = input f32[1,3,4,4]
+    w1 = constant f32[6,3,1,1]
+    b1 = constant f32[6]
+    y1 = conv(x, w1, b1) ${attrs(0)}
+    w2 = constant f32[4,3,3,3]
+    b2 = constant f32[4]
+    y2 = conv(y1, w2, b2) ${attrs(1, 2)}
+    w3 = constant f32[2,4,1,1]
+    b3 = constant f32[2]
+    y = conv(y2, w3, b3) ${attrs(0)}
+    return y
+  `,
+  'transposed and grouped': `
+    x = input f32[1,3,4,4]
+    w1 = constant f32[6,3,1,1]
+    b1 = constant f32[6]
+    y1 = conv(x, w1, b1) ${attrs(0)}
+    t2 = constant f32[6,2,3,3]
+    b2 = constant f32[4]
+    y2 = convTranspose(y1, t2, b2) ${transposed}
+    w3 = constant f32[2,4,1,1]
+    b3 = constant f32[2]
+    y = conv(y2, w3, b3) ${attrs(0)}
+    return y
+  `,
 };
 
-/** The axis of a conv's weights that multiplies what an earlier layer made. */
-const reads = (node: ConstantNode) => (node.type.shape.length === 4 ? [1] : []);
+/** The axis of weights that multiplies what an earlier layer made; a transposed conv's are `t…`. */
+const reads = ({ name, type }: ConstantNode) =>
+  type.shape.length === 4 ? [name.startsWith('t') ? 0 : 1] : [];
 
 for (const [title, text] of Object.entries(networks))
   t.test(
