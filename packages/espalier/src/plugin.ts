@@ -77,7 +77,8 @@ export const espalier: UnpluginInstance<EspalierOptions | undefined, false> = cr
     resolveId(id, importer) {
       if (!isModel(id)) return undefined;
       const [path, query] = split(id);
-      const file = locate(path, importer);
+      const from = importer && (adapter.importer?.(importer) ?? importer);
+      const file = locate(path, from);
       return file && (query ? `${file}?${query}` : file);
     },
 

@@ -13,6 +13,8 @@ export interface Adapter {
   log(line: string): void;
   /** Hands over the files of a model; the results are expressions in the module's code. */
   place(context: UnpluginBuildContext, built: BuiltModel, ssr: boolean): Promise<FileUrls>;
+  /** The importing file's real path, where unplugin does not give that. */
+  importer?(path: string): string;
   /** The bundler's own hooks, if the adapter needs any. */
   readonly hooks?: Partial<UnpluginOptions>;
 }

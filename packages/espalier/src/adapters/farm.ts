@@ -1,10 +1,12 @@
 // Farm: files lie in the output folder, which its public path leads to.
 
+import { relative, resolve } from 'node:path';
 import { type Adapter, eachFile } from './adapter.ts';
 
 /** Emits through the bundler; scripts may be anywhere, so URLs are from the public path on. */
 export function farm(): Adapter {
   let base = '/';
+  let root = process.cwd();
   return {
     log: (line) => console.info(line),
     place: (context, built) =>
@@ -12,9 +14,12 @@ export function farm(): Adapter {
         context.emitFile({ type: 'asset', fileName: name, source: bytes });
         return JSON.stringify(`${base}${name}`);
       }),
+    // Farm names modules by their path below the project's root; unplugin takes the working directory.
+    importer: (path) => resolve(root, relative(process.cwd(), path)),
     hooks: {
       farm: {
         configResolved(config) {
+          root = config.root ?? root;
           base = (config.compilation?.output?.publicPath ?? '/').replace(/\/?$/, '/');
         },
       },
