@@ -145,7 +145,7 @@ t.test('convTranspose is the adjoint of conv', async (t) => {
     const y = compute('conv', [x, w, zeros(6)], attrs);
     const back = compute('convTranspose', [g, w, zeros(4)], { ...attrs, outputPadding });
     const dot = (a: typeof x, b: typeof x) =>
-      a.data.reduce((sum: number, value, i) => sum + value * b.data[i]!, 0);
+      [...a.data].reduce((sum, value, i) => sum + value * b.data[i]!, 0);
     // Both are sums of a few hundred products of size 1, each rounded to 6e-8.
     t.ok(Math.abs(dot(y, g) - dot(x, back)) < 1e-4, `⟨conv(x), g⟩ = ⟨x, convᵀ(g)⟩ for ${size}`);
   }
