@@ -48,26 +48,36 @@ export interface ResizeTable {
   readonly inside: readonly boolean[];
 }
 
+const f = Math.fround;
+
+/**
+ * Every step is rounded to f32, as engines compute it: in doubles a scale of 0.8 is off by just so
+ * much that ties, which `nearest` decides by, are none.
+ */
 function coordinate(x: number, size: number, to: ResizedAxis, mode: CoordinateMode): number {
-  const { scale, outLength, roi = [0, 1] } = to;
-  const width = scale * size;
-  const centred = (x + 0.5) / scale - 0.5;
+  const { outLength, roi = [0, 1] } = to;
+  const scale = f(to.scale);
+  const centred = f(f((x + 0.5) / scale) - 0.5);
   switch (mode) {
     case 'half_pixel':
       return centred;
-    case 'half_pixel_symmetric':
-      return (size / 2) * (1 - outLength / width) + centred;
+    case 'half_pixel_symmetric': {
+      const offset = f((size / 2) * f(1 - f(outLength / f(scale * size))));
+      return f(f(offset + f((x + 0.5) / scale)) - 0.5);
+    }
     case 'pytorch_half_pixel':
-      return width === 1 ? -0.5 : centred;
+      return outLength === 1 ? 0 : centred;
     case 'align_corners':
-      return width === 1 ? 0 : (x * (size - 1)) / (width - 1);
+      return outLength === 1 ? 0 : f((x * (size - 1)) / (outLength - 1));
     case 'asymmetric':
-      return x / scale;
+      return f(x / scale);
     case 'tf_half_pixel_for_nn':
-      return (x + 0.5) / scale;
+      return f((x + 0.5) / scale);
     case 'tf_crop_and_resize': {
-      const span = (roi[1] - roi[0]) * (size - 1);
-      return roi[0] * (size - 1) + (width === 1 ? span / 2 : (x * span) / (width - 1));
+      const [start, end] = [f(roi[0]), f(roi[1])];
+      if (outLength === 1) return f(f(0.5 * f(start + end)) * (size - 1));
+      const along = f(f(f(x * f(end - start)) * (size - 1)) / (outLength - 1));
+      return f(f(start * (size - 1)) + along);
     }
   }
 }
