@@ -28,6 +28,8 @@ export const resample: Op<ResampleAttrs, 3> = defineOp<ResampleAttrs, 3>({
     expectRank('resample', indices, 2);
     if (!sameShape(indices.shape, weights.shape))
       throw badShape('resample', `${showType(indices)} and ${showType(weights)} are one table`);
+    if (x.shape[axis] === 0 && elementCount(indices.shape) > 0)
+      throw badShape('resample', `axis ${axis} of ${showType(x)} has nothing to read`);
     return { dtype: 'f32', shape: x.shape.map((n, a) => (a === axis ? indices.shape[0]! : n)) };
   },
 
