@@ -137,7 +137,10 @@ function nameShapes({ '': unnamed, ...named }: Shapes, inputs: readonly string[]
   return { [only]: unnamed };
 }
 
-function isCurrent({ location, offset, length, sha256: expected }: ExternalRead, read: ExternalReader) {
+function isCurrent(
+  { location, offset, length, sha256: expected }: ExternalRead,
+  read: ExternalReader,
+) {
   try {
     return sha256(read(location, offset, length)) === expected;
   } catch {

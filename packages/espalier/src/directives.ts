@@ -40,7 +40,10 @@ export const directives: Table = {
     parse(text) {
       if (text === 'wasm') return text;
       if (targets.includes(text))
-        throw laterDirective(`target=${text}`, 'it compiles for wasm only, without device profiles');
+        throw laterDirective(
+          `target=${text}`,
+          'it compiles for wasm only, without device profiles',
+        );
       throw badDirective('target', text, didYouMean(text, targets));
     },
     show: (value) => value,

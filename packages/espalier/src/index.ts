@@ -11,5 +11,5 @@ export type {
   TensorInfo,
 } from '@espalier/runtime';
 export type { Asset, BuiltModel } from './build.ts';
-export { type WrittenModel, writeModel } from './write-model.ts';
 export type { EspalierOptions } from './plugin.ts';
+export { type WrittenModel, writeModel } from './write-model.ts';

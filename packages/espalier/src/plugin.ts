@@ -54,7 +54,8 @@ export const espalier: UnpluginInstance<EspalierOptions | undefined, false> = cr
 >((options = {}, { framework }) => {
   const folder = resolve(options.cache ?? 'node_modules/.cache/espalier');
   const cache = openCache(folder);
-  const types = options.types === false ? undefined : openTypes(resolve(options.types ?? 'espalier.d.ts'));
+  const types =
+    options.types === false ? undefined : openTypes(resolve(options.types ?? 'espalier.d.ts'));
   const adapter: Adapter = adapters[framework as Framework]({ folder });
   // Two modules with one query are one build, also while it is running.
   const building = new Map<string, Promise<BuiltModel>>();
@@ -92,7 +93,9 @@ export const espalier: UnpluginInstance<EspalierOptions | undefined, false> = cr
         const startMs = performance.now();
         const built = await build(file, own);
         for (const path of built.externalFiles) this.addWatchFile(path);
-        adapter.log(summarise(split(id)[0].split('/').at(-1) ?? id, built, performance.now() - startMs));
+        adapter.log(
+          summarise(split(id)[0].split('/').at(-1) ?? id, built, performance.now() - startMs),
+        );
         await types?.declare(file, own, built.program);
         const ssr = (rest[0] as { readonly ssr?: boolean } | undefined)?.ssr === true;
         const urls = await adapter.place(this, built, ssr);

@@ -1,8 +1,8 @@
 // The generated declarations: one file, with a module for every model and query that was imported.
 
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, relative, resolve, sep } from 'node:path';
-import { existsSync } from 'node:fs';
 import { modelType } from '@espalier/compiler';
 import type { Program } from '@espalier/runtime';
 import { replaceFile } from './cache.ts';
