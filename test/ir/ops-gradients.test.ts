@@ -1,9 +1,19 @@
 // Every gradient rule of the table, against central differences.
 
-import { type OpName, ops, parseScalar } from '@espalier/ir';
+import {
+  createBuilder,
+  elementCount,
+  evaluateConstant,
+  type OpName,
+  opOf,
+  ops,
+  parseScalar,
+  randomTensor,
+  type Tensor,
+} from '@espalier/ir';
 import t from 'tap';
 import { differentiates, type GradientCase } from '../support/differentiates.ts';
-import { tensor } from '../support/tensors.ts';
+import { tensor, typeOf } from '../support/tensors.ts';
 
 const square = { stride: [1, 1], dilation: [1, 1], pads: [0, 0, 0, 0], groups: 1 };
 const awkward = { stride: [2, 1], dilation: [1, 2], pads: [1, 2, 0, 1], groups: 2 };
@@ -45,6 +55,7 @@ const cases: Partial<Record<OpName, readonly GradientCase[]>> = {
     { inputs: ['f32[2,3,4]'], attrs: { kind: 'max', axes: [1], keepDims: true }, range: [-9, 9] },
     { inputs: ['f32[2,3]'], attrs: { kind: 'min', axes: [1], keepDims: false }, range: [-9, 9] },
     { inputs: ['f32[2,3]'], attrs: { kind: 'prod', axes: [1], keepDims: false }, range: [1, 2] },
+    { inputs: ['f32[2,3]'], attrs: { kind: 'sum', axes: [], keepDims: false } },
   ],
   softmax: [{ inputs: ['f32[2,3,2]'], attrs: { axis: 1 } }],
   layerNorm: [
@@ -77,3 +88,54 @@ for (const [name, op] of Object.entries(ops)) {
     await differentiates(name as OpName, own)(t);
   });
 }
+
+/** The gradient of the sum of an op's results with respect to its first operand. */
+function slopes(name: OpName, inputs: readonly Tensor[], attrs: object): readonly number[] {
+  const b = createBuilder();
+  const nodes = inputs.map((input) => b.constant(input));
+  const output = b.apply(name, nodes, attrs);
+  const rule = opOf(name).gradient;
+  if (rule === 'none') throw new Error(`${name} has a gradient`);
+  const ones = b.constant({
+    type: output.type,
+    data: new Float32Array(elementCount(output.type.shape)).fill(1),
+  });
+  const [first] = rule(b, ones, attrs, { inputs: nodes, output });
+  return [...evaluateConstant(first!)!.data];
+}
+
+t.test('of equal elements of a window the first takes the gradient', async (t) => {
+  const x = tensor('f32[1,1,2,3]', [5, 5, 1, 5, 0, 5]);
+  const attrs = { kernel: [2, 2], stride: [1, 1], dilation: [1, 1], pads: [0, 0, 0, 0] };
+  t.same(slopes('maxPool', [x], attrs), [1, 1, 0, 0, 0, 0], 'each window gives all to one');
+});
+
+t.test('equal extremes of an axis share the gradient', async (t) => {
+  const attrs = { kind: 'max', axes: [0], keepDims: false };
+  t.same(slopes('reduce', [tensor('f32[4]', [3, 1, 3, 2])], attrs), [0.5, 0, 0.5, 0], 'by halves');
+});
+
+t.test('a product has a gradient at zeros too', async (t) => {
+  const at = (values: readonly number[]) =>
+    slopes('reduce', [tensor('f32[3]', values)], { kind: 'prod', axes: [0], keepDims: false });
+  t.same(at([2, 3, 4]), [12, 8, 6], 'no zero: the others');
+  t.same(at([2, 0, 4]), [0, 8, 0], 'one zero: only it has a slope');
+  t.same(at([0, 3, 0]), [0, 0, 0], 'two zeros: none has');
+});
+
+t.test('gradients keep the types of operands with extents of zero', async (t) => {
+  const of = (name: OpName, types: readonly string[], attrs: object = {}) =>
+    slopes(
+      name,
+      types.map((text, i) => randomTensor(typeOf(text), i)),
+      attrs,
+    );
+  t.same(of('conv', ['f32[0,2,4,4]', 'f32[3,2,3,3]', 'f32[3]'], square), [], 'no images');
+  t.same(of('conv', ['f32[1,0,4,4]', 'f32[3,0,3,3]', 'f32[3]'], square), [], 'no channels');
+  const pool = { kernel: [3, 3], stride: [1, 1], dilation: [1, 1], pads: [1, 1, 1, 1] };
+  t.same(of('maxPool', ['f32[1,0,3,3]'], pool), [], 'no planes');
+  t.same(of('matmul', ['f32[2,0]', 'f32[0,3]']), [], 'no depth');
+  t.same(of('linear', ['f32[0,4]', 'f32[3,4]', 'f32[3]']), [], 'no rows');
+  const nothing = { starts: [0], sizes: [0], steps: [1] };
+  t.same(of('slice', ['f32[3]'], nothing), [0, 0, 0], 'nothing taken');
+});
