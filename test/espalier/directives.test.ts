@@ -1,0 +1,75 @@
+// The words of a query: what they mean, and how each mistake is answered.
+
+import { EspalierError } from '@espalier/ir';
+import t from 'tap';
+import {
+  directives,
+  isForeign,
+  laterDirectives,
+  normalise,
+  ownQuery,
+  parseDirectives,
+} from '../../packages/espalier/src/directives.ts';
+
+const failure = (query: string): EspalierError | undefined => {
+  try {
+    parseDirectives(query);
+    return undefined;
+  } catch (error) {
+    if (error instanceof EspalierError) return error;
+    throw error;
+  }
+};
+
+t.test('gives every directive its value or its default', async (t) => {
+  t.same(
+    parseDirectives('shape=x:1x3x8x8,y:1x4&weights=f16'),
+    { target: 'wasm', shape: { x: [1, 3, 8, 8], y: [1, 4] }, weights: 'f16' },
+    'several inputs are separated by commas',
+  );
+  t.same(parseDirectives('').weights, 'f32', 'nothing given is the default');
+});
+
+t.test('writes equal queries in one form', async (t) => {
+  t.equal(
+    normalise(parseDirectives('weights=f16&target=wasm&shape=y:1x4,x:1x3')),
+    normalise(parseDirectives('shape=x:1x3,y:1x4&weights=f16')),
+    'neither order nor defaults matter',
+  );
+});
+
+t.test('refuses directives whose machinery comes later, by name', async (t) => {
+  for (const name of Object.keys(laterDirectives)) {
+    const error = failure(`${name}=1`);
+    t.equal(error?.code, 'LATER_DIRECTIVE', `${name} is refused`);
+    t.match(error?.message, name, 'the message names it');
+  }
+  t.equal(failure('target=s20')?.code, 'LATER_DIRECTIVE', 'devices are known, and come later');
+});
+
+t.test('names the nearest directive or value', async (t) => {
+  t.equal(failure('wieghts=f16')?.code, 'UNKNOWN_DIRECTIVE', 'a misspelt directive is an error');
+  t.match(failure('wieghts=f16')?.hint, 'weights', 'and its nearest is named');
+  t.equal(failure('weights=f15')?.code, 'BAD_DIRECTIVE', 'a misspelt value is an error');
+  t.match(failure('weights=f15')?.hint, 'f16', 'and its nearest is named');
+  for (const query of [
+    'shape=x:1x0.5',
+    'shape=x:',
+    'shape=1x-2',
+    'weights',
+    'weights=f16&weights=f32',
+  ])
+    t.equal(failure(query)?.code, 'BAD_DIRECTIVE', `${query} is refused`);
+});
+
+t.test('leaves to bundlers what is theirs', async (t) => {
+  for (const query of ['url', 'raw', 'inline', 'worker', 'worker&inline'])
+    t.ok(isForeign(query), `?${query} is the bundler's`);
+  t.notOk(isForeign('weights=f16'), 'directives are ours');
+  t.equal(ownQuery('import&weights=f16&t=123'), 'weights=f16', 'what dev servers add is dropped');
+});
+
+t.test('describes every directive', async (t) => {
+  for (const [name, { summary }] of Object.entries(directives))
+    t.ok(summary.length > 10, `${name} has a summary`);
+});
