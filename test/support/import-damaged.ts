@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { importOnnx, readOnnx } from '@espalier/importers';
 import { EspalierError, verify } from '@espalier/ir';
 import { damage, type Span, seeded } from './hostile.ts';
+import { renumber } from './renumber.ts';
 
 const [count, seed, ...files] = process.argv.slice(2);
 
@@ -33,7 +34,14 @@ const models = files.map((file) => {
 const random = seeded(Number(seed));
 for (let i = 0; i < Number(count); i++) {
   const { file, bytes, spans } = models[i % models.length]!;
-  const { kind, at, bytes: damaged } = damage(bytes, spans, random);
+  // One in four is a sound file of an absurd model.
+  const {
+    kind,
+    at,
+    bytes: damaged,
+  } = random() < 0.25
+    ? { kind: 'renumber', at: 0, bytes: renumber(bytes, random) }
+    : damage(bytes, spans, random);
   const began = performance.now();
   let outcome = 'imported';
   try {

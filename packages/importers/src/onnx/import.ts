@@ -142,7 +142,7 @@ function importCall(call: Call, shared: Shared): (Value | undefined)[] {
       if (node === undefined) return undefined;
       const size = elementCount(node.type.shape);
       if (size > maxElements) throw modelTooLarge(`a result has ${size} elements`, at);
-      return { node: folded(node, shared), saturated: saturated() === true };
+      return { node: folded(node, shared), saturated: saturated() };
     });
   } catch (error) {
     // What the graph itself refuses gets its place in the model.

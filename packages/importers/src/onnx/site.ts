@@ -23,11 +23,12 @@ export interface Shared {
   readonly zeros: (count: number) => Node;
 }
 
-/** The site of a call. `moves` and the operands decide whether its results are saturated. */
+/** The site of a call; `saturated` tells whether it has read an operand that is. */
 export function siteOf(call: Call, importer: Importer, shared: Shared) {
   const at = { file: shared.file, node: call.label };
   const b = shared.b.named(call.label);
   let tolerant = importer.moves === true;
+  let saturated = false;
 
   const find = (i: number): Value | undefined => {
     const name = call.inputs[i];
@@ -41,6 +42,7 @@ export function siteOf(call: Call, importer: Importer, shared: Shared) {
     const value = find(i);
     if (value?.saturated && !tolerant)
       throw unsupportedType(`operand ${call.inputs[i]} holds integers beyond 32 bits`, at);
+    saturated ||= value?.saturated === true;
     return value?.node;
   };
 
@@ -90,6 +92,5 @@ export function siteOf(call: Call, importer: Importer, shared: Shared) {
     unsupported: (message) => unsupportedUse(`${call.op}: ${message}`, at),
   };
   if (typeof importer.moves === 'function') tolerant = importer.moves(site);
-  const saturated = () => tolerant && call.inputs.some((_, i) => find(i)?.saturated);
-  return { site, saturated };
+  return { site, saturated: () => saturated };
 }

@@ -40,6 +40,21 @@ const sumPool: OpWriter<'sumPool'> = ([x], { kernel, ...window }, type, writer) 
   return writer.add('Conv', [x!, w], type, { ...sliding(window), group: channels });
 };
 
+/** ONNX Runtime refuses padding as wide as the window: then it is a node of its own. */
+const maxPool: OpWriter<'maxPool'> = ([x], { kernel, ...window }, type, writer) => {
+  const { pads } = window;
+  if (pads.every((pad, i) => pad < kernel[i % 2]!))
+    return writer.add('MaxPool', [x!], type, { ...sliding(window), kernel_shape: kernel });
+  const [n, c, h, w] = x!.type.shape as [number, number, number, number]; // its inference
+  const [top, left, bottom, right] = pads;
+  const shape = [n, c, h + top + bottom, w + left + right];
+  const around = writer.ints([0, 0, top, left, 0, 0, bottom, right]);
+  const lowest = writer.number(Number.NEGATIVE_INFINITY, 'f32');
+  const padded = writer.add('Pad', [x!, around, lowest], { ...type, shape });
+  const inside = { ...sliding(window), pads: [0, 0, 0, 0], kernel_shape: kernel };
+  return writer.add('MaxPool', [padded], type, inside);
+};
+
 const linear: OpWriter<'linear'> = ([x, w, bias], _, type, writer) => {
   if (x!.type.shape.length === 2) return writer.add('Gemm', [x!, w!, bias!], type, { transB: 1 });
   const [o, k] = w!.type.shape as [number, number]; // its inference
@@ -90,8 +105,7 @@ const writers: { readonly [K in OpName]?: OpWriter<K> } = {
     }),
   matmul: (operands, _, type, writer) => writer.add('MatMul', operands, type),
   linear,
-  maxPool: (operands, { kernel, ...window }, type, writer) =>
-    writer.add('MaxPool', operands, type, { ...sliding(window), kernel_shape: kernel }),
+  maxPool,
   sumPool,
   reduce,
   softmax: (operands, { axis }, type, writer) => writer.add('Softmax', operands, type, { axis }),

@@ -7,6 +7,7 @@ import { constants } from './constants.ts';
 import { convs } from './conv.ts';
 import { convTransposes } from './conv-transpose.ts';
 import { normalizations } from './normalizations.ts';
+import { paddings } from './pad.ts';
 import { pools } from './pools.ts';
 import { products } from './products.ts';
 import { reductions } from './reduce.ts';
@@ -23,6 +24,7 @@ const importers: Importers = {
   ...convs,
   ...convTransposes,
   ...normalizations,
+  ...paddings,
   ...pools,
   ...products,
   ...reductions,
