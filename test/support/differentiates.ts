@@ -51,7 +51,7 @@ export const differentiates =
       const loss = (at: Record<string, Tensor>): number => {
         const graph = { inputs: ports, outputs: [{ name: 'y', node: y }] };
         const { data } = evaluate(decompose(graph), at).y!;
-        return data.reduce((sum: number, value, i) => sum + value * c.value.data[i]!, 0);
+        return Array.from(data).reduce((sum, value, i) => sum + value * c.value.data[i]!, 0);
       };
       nodes.forEach((node, i) => {
         const gradient = gradients[i];

@@ -8,6 +8,9 @@ const root = process.env.ESPALIER_DATA ?? join(import.meta.dirname, '../../../sh
 /** Path of a file of the shared data. */
 export const sharedData = (...path: string[]): string => join(root, ...path);
 
+/** Whether the shared data is here. */
+export const hasSharedData = (): boolean => existsSync(root);
+
 /** A tap option: skips, saying so, where the shared data is absent. */
 export const skipWithoutData = existsSync(root)
   ? {}
