@@ -18,7 +18,7 @@ const f32 = { add: 'f32x4.add', sub: 'f32x4.sub', mul: 'f32x4.mul', div: 'f32x4.
 /** `c₀ xⁿ + c₁ xⁿ⁻¹ + …`, by Horner. */
 function polynomial(asm: Assembler, x: Local, coefficients: readonly number[]): Expr {
   const [first, ...rest] = coefficients.map((c) => asm.f32x4(c));
-  return rest.reduce((sum, c) => asm.op(f32.add, asm.op(f32.mul, sum, x.get), c), first!);
+  return rest.reduce((sum, c) => asm.fma(c, sum, x.get), first!);
 }
 
 /** Picks `a` where the mask has ones. */
@@ -37,28 +37,34 @@ const powerOfTwo = (asm: Assembler, n: Expr): Expr =>
 const reduced = (asm: Assembler, x: Expr, n: Local, parts: readonly number[]): Expr =>
   parts.reduce((rest, part) => asm.op(f32.sub, rest, asm.op(f32.mul, n.get, asm.f32x4(part))), x);
 
+/** Adding it to a small float rounds that to an integer, which is then in the lowest bits. */
+const rounder = 3 * 2 ** 22;
+
+/**
+ * `eʳ` for the `r` in `x = n · ln 2 + r`, within 1.6e-7; the lowest bits of `n` become `n + bias`.
+ * A minimax polynomial whose value at 0 is exactly 1.
+ */
+function expReduced({ asm, temp }: MathContext, x: Expr, n: Local, r: Local, bias: number): Expr {
+  const whole = asm.f32x4(rounder + bias);
+  const rounded = temp();
+  return asm.seq(
+    r.set(x),
+    n.set(asm.fma(whole, r.get, asm.f32x4(Math.LOG2E))),
+    rounded.set(asm.op(f32.sub, n.get, whole)),
+    r.set(reduced(asm, r.get, rounded, [0.693359375, -2.1219444e-4])),
+    polynomial(asm, r, [0.00829027034, 0.0418981612, 0.166676387, 0.499991477, 0.999999702, 1]),
+  );
+}
+
 /** `eˣ`. */
-export const exp: MathFunction = ({ asm, temp }, x) => {
+export const exp: MathFunction = (context, x) => {
+  const { asm, temp } = context;
   const [n, r, half] = [temp(), temp(), temp()];
   const bounded = clamp(asm, x.get, -104, 89);
   return asm.seq(
-    r.set(bounded),
-    n.set(asm.op('f32x4.nearest', asm.op(f32.mul, r.get, asm.f32x4(Math.LOG2E)))),
-    r.set(reduced(asm, r.get, n, [0.693359375, -2.1219444e-4])),
-    n.set(asm.op('i32x4.trunc_sat_f32x4_s', n.get)),
+    r.set(expReduced(context, bounded, n, r, 0)),
+    n.set(asm.op('i32x4.sub', n.get, asm.i32x4(0x4b400000))),
     half.set(asm.op('i32x4.shr_s', n.get, asm.i32(1))),
-    r.set(
-      polynomial(asm, r, [
-        1.9875691e-4,
-        1.3981999e-3,
-        8.3334519e-3,
-        4.1665796e-2,
-        1 / 6,
-        0.5,
-        1,
-        1,
-      ]),
-    ),
     // In two steps, since results near the ends of the range have exponents beyond it.
     asm.op(
       f32.mul,
@@ -155,13 +161,16 @@ export const tanh: MathFunction = ({ asm, temp }, x) => {
   );
 };
 
-/** `1 / (1 + e⁻ˣ)`. */
+/** `1 / (1 + e⁻ˣ)`; 0 where that is subnormal, which spares `exp` its second step. */
 export const sigmoid: MathFunction = (context, x) => {
   const { asm, temp } = context;
-  const negated = temp();
+  const [n, r] = [temp(), temp()];
+  const bounded = clamp(asm, asm.op('f32x4.neg', x.get), -87, 89);
+  const one = () => asm.f32x4(1);
   return asm.seq(
-    negated.set(asm.op('f32x4.neg', x.get)),
-    asm.op(f32.div, asm.f32x4(1), asm.op(f32.add, asm.f32x4(1), exp(context, negated))),
+    r.set(expReduced(context, bounded, n, r, 127)),
+    n.set(asm.op('i32x4.shl', n.get, asm.i32(23))),
+    asm.op(f32.div, one(), asm.op(f32.add, asm.op(f32.mul, r.get, n.get), one())),
   );
 };
 
