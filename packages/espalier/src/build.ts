@@ -43,7 +43,7 @@ export interface ReadModel {
 interface ExternalRead {
   readonly location: string;
   readonly offset: number;
-  readonly length: number | undefined;
+  readonly length: number;
   readonly sha256: string;
 }
 

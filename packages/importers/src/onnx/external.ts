@@ -1,21 +1,14 @@
 // Data that a model keeps in files beside it: read from the model's own folder and nowhere else.
 
-import { closeSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
+import { closeSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { isAbsolute, relative, resolve, sep } from 'node:path';
 import type { Location } from '@espalier/ir';
 import { badExternalData, modelTooLarge } from '../errors.ts';
 import type { TensorProto } from './proto/onnx_pb.ts';
 import { checkTensor, maxElements } from './tensors.ts';
 
-/**
- * Reads `length` bytes from `offset` of the file at `location`, a relative path that the model
- * gives; without `length`, up to the end of the file.
- */
-export type ExternalReader = (
-  location: string,
-  offset: number,
-  length: number | undefined,
-) => Uint8Array;
+/** Reads `length` bytes from `offset` of the file at `location`, a relative path. */
+export type ExternalReader = (location: string, offset: number, length: number) => Uint8Array;
 
 /**
  * Reads external data from files in `folder`, links followed; nothing outside of it.
@@ -35,17 +28,17 @@ export function externalDataIn(folder: string, file: string): ExternalReader {
     const inside = relative(realpathSync(folder), path);
     if (inside === '' || inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside))
       throw refuse("is outside of the model's folder");
+    const status = statSync(path);
+    // Asked before it is opened: a pipe would block.
+    if (!status.isFile()) throw refuse('is not a file');
+    if (offset + length > status.size)
+      throw refuse(`has ${status.size} bytes; the model wants ${length} from ${offset}`);
     const handle = openSync(path, 'r');
     try {
-      const status = fstatSync(handle);
-      if (!status.isFile()) throw refuse('is not a file');
-      const bytes = length ?? status.size - offset;
-      if (bytes < 0 || offset + bytes > status.size)
-        throw refuse(`has ${status.size} bytes; the model wants ${bytes} from ${offset}`);
-      const data = new Uint8Array(bytes);
+      const data = new Uint8Array(length);
       let read = 0;
-      while (read < bytes) {
-        const got = readSync(handle, data, read, bytes - read, offset + read);
+      while (read < length) {
+        const got = readSync(handle, data, read, length - read, offset + read);
         if (got === 0) throw refuse('ended while it was read');
         read += got;
       }

@@ -33,6 +33,9 @@ export interface ImportOptions extends ReadOptions {
 /** The first operator set with importers. What a set beyond 23 changes is taken to be nothing. */
 const oldestOpset = 7;
 
+/** The most elements that the importers of one model may make up: 256 MiB of tables and zeros. */
+const mostMade = 2 ** 26;
+
 /** Constants of at most this many elements are computed at once, so that shapes are at hand. */
 const smallElements = 1024;
 
@@ -84,17 +87,22 @@ export function importOnnx(source: Uint8Array | OnnxModel, options: ImportOption
     return values.get(name);
   };
 
+  let left = mostMade;
+  const claim = (count: number, what: string, place: Location): number => {
+    left -= count;
+    if (!(left >= 0)) throw modelTooLarge(`${what} of ${count} elements is too much`, place);
+    return count;
+  };
   const zeroes = new Map<number, Node>();
-  const zeros = (count: number): Node => {
-    const known = zeroes.get(count);
-    if (known !== undefined) return known;
+  const zeros = (count: number, place: Location): Node => {
     const type = { dtype: 'f32', shape: [count] } as const;
-    const made = b.constant({ type, data: new Float32Array(count) }, 'zeros');
-    zeroes.set(count, made);
-    return made;
+    const make = () => new Float32Array(claim(count, 'a list of zeros', place));
+    const node = zeroes.get(count) ?? b.constant({ type, data: make() }, 'zeros');
+    zeroes.set(count, node);
+    return node;
   };
 
-  const shared: Shared = { b, file: options.file, find, known: createKnown(at), zeros };
+  const shared: Shared = { b, file: options.file, find, known: createKnown(at), claim, zeros };
   for (const call of calls) {
     const results = importCall(call, shared);
     call.outputs.forEach((name, i) => {

@@ -1,7 +1,6 @@
 // What an operator's importer is, and what it sees of the call that it turns into nodes.
 
 import type { Builder, EspalierError, Location, Node, Tensor } from '@espalier/ir';
-import { modelTooLarge } from '../errors.ts';
 import type { Attributes } from './attributes.ts';
 
 /** One call of an operator, as its importer sees it. */
@@ -36,6 +35,8 @@ export interface Site {
   constant(i: number): Tensor | undefined;
   /** The value of a node, if it depends on no input. */
   known(node: Node): Tensor | undefined;
+  /** Guards what is about to be allocated. @throws {EspalierError} MODEL_TOO_LARGE */
+  claim(count: number, what: string): number;
   /** An f32 constant of zeros, one node for each length. */
   zeros(count: number): Node;
   /** The model breaks the operator's rules. */
@@ -75,12 +76,3 @@ export const attributeOrInput = (
   input: number,
   since: number,
 ): number[] | undefined => (site.opset < since ? site.attributes.ints(name) : site.ints(input));
-
-/** The longest list of numbers that an importer makes: 64 MiB. */
-const longestTable = 2 ** 24;
-
-/** Guards what an importer is about to allocate. @throws {EspalierError} MODEL_TOO_LARGE */
-export function checkLength(site: Site, count: number, what: string): number {
-  if (!(count <= longestTable)) throw modelTooLarge(`${what} has ${count} elements`, site.at);
-  return count;
-}

@@ -11,11 +11,11 @@ import {
 } from '@espalier/ir';
 import { modelTooLarge } from '../errors.ts';
 
-/** The most elements and multiplications that finding one value may take: about a second. */
-const mostWork = 2 ** 26;
+/** The most elements and multiplications that all values of a model may take: about a second. */
+const mostWork = 2 ** 27;
 
-/** What is cheap enough to compute without being asked for. */
-const littleWork = 2 ** 16;
+/** What is cheap enough to compute without being asked for, and how much of it in all. */
+const littleWork = { each: 2 ** 16, total: 2 ** 25 };
 
 /** Finds the values of nodes; `undefined` for one that depends on an input. */
 export interface Known {
@@ -28,40 +28,47 @@ export interface Known {
 /** A finder that remembers which nodes depend on inputs. */
 export function createKnown(at: Location): Known {
   const constant = new Map<Node, boolean>();
-  const values = new Map<Node, Tensor | undefined>();
+  const values = new Map<Node, Tensor | undefined>(); // of those that have been asked for
 
   const isConstant = (root: Node): boolean => {
-    const stack = [root];
-    while (stack.length > 0) {
-      const node = stack[stack.length - 1]!;
-      const next = operands(node).find((operand) => !constant.has(operand));
-      if (next !== undefined) stack.push(next);
-      else {
+    const stack = [{ node: root, next: 0 }];
+    for (let top = stack[0]; top !== undefined; top = stack[stack.length - 1]) {
+      const inputs = operands(top.node);
+      const operand = inputs[top.next];
+      if (operand === undefined) {
         stack.pop();
-        constant.set(
-          node,
-          node.kind !== 'input' && operands(node).every((operand) => constant.get(operand)),
-        );
+        const given = top.node.kind === 'input';
+        constant.set(top.node, !given && inputs.every((input) => constant.get(input)));
+      } else {
+        top.next++;
+        if (!constant.has(operand)) stack.push({ node: operand, next: 0 });
       }
     }
     return constant.get(root)!;
   };
 
   const compute = (node: Node) => {
-    if (!values.has(node)) values.set(node, evaluateConstant(node));
-    return values.get(node);
+    const value = evaluateConstant(node);
+    values.set(node, value);
+    return value;
   };
 
+  let left = mostWork;
+  let leftCheap = littleWork.total;
   return {
     value(node) {
       if (node.kind === 'constant') return node.value;
-      if (!isConstant(node)) return undefined;
-      if (workOf(node, mostWork) > mostWork)
-        throw modelTooLarge(`the value of ${node.name} takes too long to compute`, at);
+      if (values.has(node) || !isConstant(node)) return values.get(node);
+      left -= workOf(node, left);
+      if (left < 0) throw modelTooLarge(`the value of ${node.name} takes too long to compute`, at);
       return compute(node);
     },
-    cheapValue: (node) =>
-      isConstant(node) && workOf(node, littleWork) <= littleWork ? compute(node) : undefined,
+    cheapValue(node) {
+      if (values.has(node) || !isConstant(node) || leftCheap < 0) return values.get(node);
+      const work = workOf(node, littleWork.each);
+      leftCheap -= work;
+      return work > littleWork.each ? undefined : compute(node);
+    },
   };
 }
 

@@ -2,7 +2,7 @@
 
 import { type DescMessage, fromBinary } from '@bufbuild/protobuf';
 import type { Location, Tensor } from '@espalier/ir';
-import { badModel, unsupportedUse } from '../errors.ts';
+import { badModel, modelTooLarge, unsupportedUse } from '../errors.ts';
 import { type ExternalReader, fetchExternal } from './external.ts';
 import {
   type GraphProto,
@@ -50,8 +50,9 @@ export function readOnnx(bytes: Uint8Array, { file, external }: ReadOptions): On
   if (model.opsetImport.length === 0) throw badModel('the model names no operator set', at);
   if (graph.node.length === 0 && graph.output.length === 0)
     throw badModel('the graph has neither nodes nor outputs', at);
-  checkGraph(graph, { external, file });
-  for (const { node } of model.functions) checkNodes(node, { external, file });
+  const context = { external: limited(external, at), file };
+  checkGraph(graph, context);
+  for (const { node } of model.functions) checkNodes(node, context);
   return { file, model, graph };
 }
 
@@ -75,6 +76,22 @@ function decode<T extends DescMessage>(schema: T, bytes: Uint8Array, at: Locatio
   } catch (cause) {
     throw badModel(`not an ONNX file: ${(cause as Error).message}`, at, cause);
   }
+}
+
+/** The most external data of one model: many tensors may name the same part of a file. */
+const mostExternalBytes = 2 ** 32;
+
+/** The reader, until it has read too much. */
+function limited(read: ExternalReader | undefined, at: Location): ExternalReader | undefined {
+  let left = mostExternalBytes;
+  return (
+    read &&
+    ((location, offset, length) => {
+      left -= length;
+      if (left < 0) throw modelTooLarge(`external data is over ${mostExternalBytes} bytes`, at);
+      return read(location, offset, length);
+    })
+  );
 }
 
 interface Context {

@@ -1,6 +1,6 @@
 // The view of one call that its importer gets, over the values that are known so far.
 
-import type { Builder, Node, Tensor } from '@espalier/ir';
+import type { Builder, Location, Node, Tensor } from '@espalier/ir';
 import { badModel, notConstant, unsupportedType, unsupportedUse } from '../errors.ts';
 import { attributesOf } from './attributes.ts';
 import type { Call } from './flatten.ts';
@@ -20,7 +20,9 @@ export interface Shared {
   readonly file: string;
   readonly find: (name: string) => Value | undefined;
   readonly known: Known;
-  readonly zeros: (count: number) => Node;
+  /** Takes a number of elements out of what one import may allocate. */
+  readonly claim: (count: number, what: string, at: Location) => number;
+  readonly zeros: (count: number, at: Location) => Node;
 }
 
 /** The site of a call; `saturated` tells whether it has read an operand that is. */
@@ -87,7 +89,8 @@ export function siteOf(call: Call, importer: Importer, shared: Shared) {
       return values;
     },
     known: shared.known.value,
-    zeros: shared.zeros,
+    claim: (count, what) => shared.claim(count, what, at),
+    zeros: (count) => shared.zeros(count, at),
     bad: (message) => badModel(`${call.op}: ${message}`, at),
     unsupported: (message) => unsupportedUse(`${call.op}: ${message}`, at),
   };

@@ -1,7 +1,7 @@
 // Operators whose result is known at import: constants, shapes and ranges.
 
 import { allocate, type DType, elementCount, type Node, type Tensor } from '@espalier/ir';
-import { checkLength, type Importers, type Site } from '../importer.ts';
+import type { Importers, Site } from '../importer.ts';
 import { checkDims, checkTensor, decodeTensor } from '../tensors.ts';
 
 const vector = (dtype: DType, values: readonly number[], rank: 0 | 1): Tensor => {
@@ -60,7 +60,7 @@ function range(site: Site): Node {
   }) as [number, number, number]; // one for each of the three
   if (step === 0) throw site.bad('Range has a step of 0');
   const count = Math.max(0, Math.ceil((to - from) / step));
-  const type = { dtype: site.input(0).type.dtype, shape: [checkLength(site, count, 'Range')] };
+  const type = { dtype: site.input(0).type.dtype, shape: [site.claim(count, 'Range')] };
   const data = allocate(type);
   for (let i = 0; i < data.length; i++) data[i] = from + i * step;
   return site.b.constant({ type, data });

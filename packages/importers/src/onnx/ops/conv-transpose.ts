@@ -19,7 +19,7 @@ function convTranspose(site: Site): Node {
   if (rank < 1 || w.type.shape.length !== rank + 2)
     throw site.bad(`weights of rank ${w.type.shape.length} over a rank ${rank + 2} tensor`);
   const groups = site.attributes.int('group', 1);
-  if (groups < 1) throw site.bad(`group ${groups}`);
+  if (groups < 1 || groups > w.type.shape[0]!) throw site.bad(`group ${groups}`);
   const spreads = spreadsOf(site, x.type.shape.slice(2), w.type.shape.slice(2));
   const outputs = w.type.shape[1]! * groups;
   const bias = site.optional(2) ?? site.zeros(outputs);

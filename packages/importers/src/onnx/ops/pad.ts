@@ -1,13 +1,7 @@
 // Surrounding a tensor with a value, or with elements of its own.
 
 import { elementCount, type Node, type Shape } from '@espalier/ir';
-import {
-  attributeOrInput,
-  checkLength,
-  type Importers,
-  resolveAxis,
-  type Site,
-} from '../importer.ts';
+import { attributeOrInput, type Importers, resolveAxis, type Site } from '../importer.ts';
 import { checkDims } from '../tensors.ts';
 import { sliceAxis } from './select.ts';
 
@@ -59,7 +53,7 @@ function pad(site: Site): Node {
     if (before + after === 0) return node;
     const extent = node.type.shape[axis]!;
     if (extent === 0) throw site.bad(`axis ${axis} is empty: there is nothing to repeat`);
-    const length = checkLength(site, before + extent + after, `padded axis ${axis}`);
+    const length = site.claim(before + extent + after, `padded axis ${axis}`);
     const indices = Int32Array.from({ length }, (_, i) => mirrors[mode](i - before, extent));
     const type = { dtype: 'i32', shape: [indices.length] } as const;
     return site.b.gather(node, site.b.constant({ type, data: indices }), { axis });

@@ -1,7 +1,7 @@
 // Max pool with the places of its maxima: a running comparison over the taps of the window.
 
 import { arg, call, elementCount, type Node, rowMajorStrides, type Tensor } from '@espalier/ir';
-import { checkLength, type Site } from '../importer.ts';
+import type { Site } from '../importer.ts';
 import { maxElements } from '../tensors.ts';
 import type { Window } from '../windows.ts';
 import { sliceAxis } from './select.ts';
@@ -66,7 +66,7 @@ function placesOf(
   strides: readonly number[],
 ): Tensor {
   const shape = windows.map(({ output }) => output);
-  const count = checkLength(site, elementCount(shape), 'a table of places');
+  const count = site.claim(elementCount(shape), 'a table of places');
   const outer = rowMajorStrides(shape);
   const data = Int32Array.from({ length: count }, (_, i) =>
     windows.reduce((place, { stride, dilation, before, input, output }, axis) => {
@@ -80,7 +80,7 @@ function placesOf(
 /** Index of the first element of each plane: `[N, C, 1, …]`. */
 function offsetsOf(site: Site, shape: readonly number[]): Tensor {
   const plane = elementCount(shape.slice(2));
-  const planes = checkLength(site, shape[0]! * shape[1]!, 'a table of planes');
+  const planes = site.claim(shape[0]! * shape[1]!, 'a table of planes');
   if (planes * plane > maxElements) throw site.unsupported('indices beyond 32 bits');
   const data = Int32Array.from({ length: planes }, (_, i) => i * plane);
   return { type: { dtype: 'i32', shape: [shape[0]!, shape[1]!, ...shape.slice(2).fill(1)] }, data };

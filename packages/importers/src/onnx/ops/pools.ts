@@ -1,7 +1,7 @@
 // Pools over any number of axes, as 2-D ones.
 
 import { allocate, arg, call, elementCount, type Node, type TensorType } from '@espalier/ir';
-import { checkLength, type Importers, type Site } from '../importer.ts';
+import type { Importers, Site } from '../importer.ts';
 import { reshaped } from '../reshaped.ts';
 import { pair, perAxis, still, type Window, windowsOf } from '../windows.ts';
 import { indexedMaxPool } from './pool-indices.ts';
@@ -68,7 +68,7 @@ function averagePool(site: Site): Node {
   if (top && left && windows.length === 2 && top.beyond + left.beyond === 0)
     return b.avgPool(x, { kernel: [top.kernel, left.kernel], ...pair([top, left]), countPads });
   const sum = pool(site, 'sumPool', x, windows);
-  checkLength(site, elementCount(windows.map(({ output }) => output)), 'a table of window sizes');
+  site.claim(elementCount(windows.map(({ output }) => output)), 'a table of window sizes');
   const counts = windows.map((window) => countsOf(window, countPads));
   return b.scalar('mul', sum, b.constant(reciprocals(counts)));
 }

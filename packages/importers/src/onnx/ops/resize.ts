@@ -1,7 +1,7 @@
 // Resize and Upsample: every version's way to say which axes change, and how.
 
 import type { AttrsOf, Node, Shape } from '@espalier/ir';
-import { checkLength, type Importers, resolveAxes, resolveAxis, type Site } from '../importer.ts';
+import { type Importers, resolveAxes, resolveAxis, type Site } from '../importer.ts';
 
 type ResizeAttrs = AttrsOf<'resize'>;
 
@@ -125,10 +125,11 @@ function cropped(site: Site, wishes: readonly Wish[]): ResizeAttrs['axes'] {
 /** Axes that stay as they are need no table. Integers are resized as floats. */
 function resized(site: Site, x: Node, attrs: ResizeAttrs): Node {
   const { b } = site;
-  const axes = attrs.axes.filter(({ axis, scale, outLength, roi }) => {
-    checkWork(site, outLength, scale);
-    return scale !== 1 || outLength !== x.type.shape[axis] || !isWhole(roi);
-  });
+  const axes = attrs.axes.filter(
+    ({ axis, scale, outLength, roi }) =>
+      scale !== 1 || outLength !== x.type.shape[axis] || !isWhole(roi),
+  );
+  for (const { scale, outLength } of axes) claimTable(site, outLength, scale);
   if (axes.length === 0) return x;
   const shape: Shape = x.type.shape;
   if (axes.some(({ axis }) => shape[axis] === 0)) throw site.bad(`resizes [${shape.join(', ')}]`);
@@ -141,8 +142,8 @@ const isWhole = (roi: readonly [number, number] | undefined) =>
   roi === undefined || (roi[0] === 0 && roi[1] === 1);
 
 /** Tables have a row an output, and shrinking widens each. */
-const checkWork = (site: Site, outLength: number, scale: number) =>
-  checkLength(site, 16 * outLength * Math.max(1, 1 / scale), 'a table of the resized axis');
+const claimTable = (site: Site, outLength: number, scale: number) =>
+  site.claim(16 * outLength * Math.max(1, 1 / scale), 'a table of the resized axis');
 
 /** Resizing, by ONNX name. */
 export const resizes: Importers = {
