@@ -3,10 +3,10 @@
 import { readFileSync } from 'node:fs';
 import { importOnnx, readOnnx, readOnnxTensor } from '@espalier/importers';
 import { EspalierError, type Graph, type Tensor } from '@espalier/ir';
-import t from 'tap';
-import { difference } from '../support/compare.ts';
-import { sharedData, skipWithoutData } from '../support/shared-data.ts';
-import { readZip } from '../support/zip.ts';
+import type { Test } from 'tap';
+import { difference } from './compare.ts';
+import { sharedData } from './shared-data.ts';
+import { readZip } from './zip.ts';
 
 interface Entry {
   readonly ops: readonly string[];

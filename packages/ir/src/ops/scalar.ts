@@ -10,7 +10,6 @@ export {
   arg,
   call,
   literal,
-  roundTo,
   type Scalar,
   type ScalarFunction,
 } from './scalar-expression.ts';
