@@ -110,6 +110,52 @@ t.test('every unknown operator is listed with its nodes', async (t) => {
   });
 });
 
+t.test('operators inside of branches are listed too', async (t) => {
+  const body: GraphInit = {
+    node: [{ opType: 'Hidden', name: 'inner', output: ['a'] }],
+    output: [{ name: 'a' }],
+  };
+  const node = [
+    {
+      opType: 'If',
+      name: 'outer',
+      input: ['x'],
+      output: ['y'],
+      attribute: [{ name: 'then_branch', type: Kind.GRAPH, g: body }],
+    },
+  ];
+  t.throws(
+    () => importOnnx(model({ ...relu(1), node }), { file: 'm.onnx' }),
+    {
+      code: 'UNSUPPORTED_OP',
+      message: /If \(opset 17\): outer[\s\S]*Hidden \(opset 17\): outer\/inner$/,
+    },
+    'both are named',
+  );
+});
+
+t.test('left-out weights are filled, or missed', async (t) => {
+  const graph: GraphInit = {
+    input: [input('x', 2)],
+    initializer: [{ name: 'w', dataType: T.FLOAT, dims: [2n] }],
+    node: [{ opType: 'Mul', input: ['x', 'w'], output: ['y'] }],
+    output: [{ name: 'y' }],
+  };
+  const load = (fill?: (name: string, dims: readonly number[]) => Float32Array | undefined) =>
+    importOnnx(model(graph), { file: 'm.onnx', ...(fill && { fill }) });
+  const filled = load((name, [size]) =>
+    name === 'w' ? new Float32Array(size!).fill(3) : undefined,
+  );
+  const { y } = evaluate(filled, { x: row(1, 2) });
+  t.same(Array.from(y!.data), [3, 6], 'the filled weights are used');
+  t.throws(() => load(), { code: 'BAD_MODEL' }, 'without a hook they are missing');
+  t.throws(
+    () => load(() => new Float32Array(3)),
+    { code: 'BAD_MODEL' },
+    'a wrong length is refused',
+  );
+});
+
 t.test('failures say which node they are of', async (t) => {
   const node = [{ opType: 'Concat', name: 'join', input: ['x'], output: ['y'] }];
   t.throws(() => importOnnx(model({ ...relu(3), node }), { file: 'm.onnx' }), {

@@ -10,7 +10,7 @@ import {
   type Node,
   type Tensor,
 } from '@espalier/ir';
-import { badModel, modelTooLarge, unsupportedOp, unsupportedType } from '../errors.ts';
+import { badModel, modelTooLarge, unsupportedType } from '../errors.ts';
 import { type Call, flatten } from './flatten.ts';
 import { closeInputs } from './inputs.ts';
 import { createKnown } from './known.ts';
@@ -19,6 +19,7 @@ import type { TensorProto } from './proto/onnx_pb.ts';
 import { type OnnxModel, type ReadOptions, readOnnx } from './read.ts';
 import { type Shared, siteOf, type Value } from './site.ts';
 import { checkTensor, decodeTensor, maxElements, type TensorHeader } from './tensors.ts';
+import { refuseUnknown } from './unknown-ops.ts';
 
 /** How a model is imported. */
 export interface ImportOptions extends ReadOptions {
@@ -29,9 +30,6 @@ export interface ImportOptions extends ReadOptions {
   /** Elements of initializers whose data the file leaves out. */
   readonly fill?: (name: string, dims: readonly number[]) => Float32Array | undefined;
 }
-
-/** The first operator set with importers. What a set beyond 23 changes is taken to be nothing. */
-const oldestOpset = 7;
 
 /** The most elements that the importers of one model may make up: 256 MiB of tables and zeros. */
 const mostMade = 2 ** 26;
@@ -121,21 +119,6 @@ export function importOnnx(source: Uint8Array | OnnxModel, options: ImportOption
     return { name, node: value.node };
   });
   return { inputs, outputs };
-}
-
-function refuseUnknown(calls: readonly Call[], at: Location): void {
-  const unknown = new Map<string, string[]>();
-  for (const { op, domain, opset, label } of calls) {
-    const known = importerOf(op, domain) !== undefined;
-    if (known && opset >= oldestOpset) continue;
-    const key = `${domain && `${domain}.`}${op} (opset ${opset})`;
-    unknown.set(key, [...(unknown.get(key) ?? []), label]);
-  }
-  if (unknown.size > 0)
-    throw unsupportedOp(
-      [...unknown].map(([key, labels]) => `${key}: ${labels.join(', ')}`),
-      at,
-    );
 }
 
 /** The results of a call, checked for size; small constants are computed at once. */

@@ -3,7 +3,6 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import {
   decompose,
-  elementCount,
   type Graph,
   type Node,
   type OpNode,
@@ -31,7 +30,7 @@ import { writeOp } from './write-op.ts';
 import { writeScalar } from './write-scalar.ts';
 
 /** Version of the operator set that is written: the first with layer normalisation. */
-export const writtenOpset = 17;
+const writtenOpset = 17;
 
 /** Version of the file format that goes with it. */
 const irVersion = 8n;
@@ -196,6 +195,3 @@ function infoOf(name: string, { dtype, shape }: TensorType) {
     type: { value: { case: 'tensorType', value: tensor } },
   });
 }
-
-/** Number of elements of a written value. */
-export const sizeOf = ({ type }: Written): number => elementCount(type.shape);
