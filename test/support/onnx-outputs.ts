@@ -11,9 +11,14 @@ export interface Values {
 /** The outputs of a model for float inputs, one thread. */
 export async function onnxOutputs(
   file: string,
-  inputs: Readonly<Record<string, { readonly data: Float32Array; readonly shape: readonly number[] }>>,
+  inputs: Readonly<
+    Record<string, { readonly data: Float32Array; readonly shape: readonly number[] }>
+  >,
 ): Promise<Record<string, Values>> {
-  const session = await ort.InferenceSession.create(file, { intraOpNumThreads: 1, interOpNumThreads: 1 });
+  const session = await ort.InferenceSession.create(file, {
+    intraOpNumThreads: 1,
+    interOpNumThreads: 1,
+  });
   const feeds = Object.entries(inputs).map(
     ([name, { data, shape }]) => [name, new ort.Tensor('float32', data, shape)] as const,
   );
