@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { evaluate, parseScalar } from '@espalier/ir';
 import binaryen from 'binaryen';
 import t from 'tap';
-import { caseOf, worstError } from '../support/agrees.ts';
+import { type Case, caseOf, worstError } from '../support/agrees.ts';
 import { start } from '../support/run-compiled.ts';
 
 const attrs = { stride: [1, 1], dilation: [1, 1], pads: [1, 1, 1, 1] } as const;
@@ -36,16 +36,34 @@ t.test('emits modules that binaryen takes for valid', async (t) => {
   t.notSame(modules.relaxed, modules.plain, 'they differ');
 });
 
-t.test('computes the same with fused multiply-adds', async (t) => {
-  const { modules } = start(written.graph).compiled;
-  // Older engines have relaxed SIMD behind a flag, newer ones do not know the flag.
-  setFlagsFromString('--experimental-wasm-relaxed-simd');
-  const { relaxed } = modules;
-  if (!WebAssembly.validate(relaxed as Uint8Array<ArrayBuffer>)) {
-    t.pass('skipped: this engine has no relaxed SIMD');
-    return;
-  }
-  const actual = start(written.graph, {}, 'relaxed').run(written.inputs).y!;
-  const error = worstError(actual, evaluate(written.graph, written.inputs).y!);
+// Older engines have relaxed SIMD behind a flag, newer ones do not know the flag.
+setFlagsFromString('--experimental-wasm-relaxed-simd');
+const { relaxed } = start(written.graph).compiled.modules;
+const skip = WebAssembly.validate(relaxed as Uint8Array<ArrayBuffer>)
+  ? {}
+  : { skip: 'this engine has no relaxed SIMD' };
+
+/** How far the relaxed module is from the reference, in parts of the largest element. */
+function relaxedError({ graph, inputs }: Case): number {
+  const actual = start(graph, {}, 'relaxed').run(inputs).y!;
+  return worstError(actual, evaluate(graph, inputs).y!);
+}
+
+t.test('computes the same with fused multiply-adds', skip, async (t) => {
+  const error = relaxedError(written);
   t.ok(error <= 1e-5, `off by ${error} of the largest`);
+});
+
+t.test('computes the same where pixels do not fill its larger tiles', skip, async (t) => {
+  for (const pixels of [1, 2, 5, 6, 7, 11, 13])
+    for (const outputs of [3, 8, 13]) {
+      const row = caseOf(({ b, input, constant }) =>
+        b.conv(input(1, 5, 1, pixels), constant(outputs, 5, 3, 3), constant(outputs), {
+          ...attrs,
+          groups: 1,
+        }),
+      );
+      const error = relaxedError(row);
+      t.ok(error <= 1e-5, `${pixels} pixels to ${outputs}: off by ${error} of the largest`);
+    }
 });

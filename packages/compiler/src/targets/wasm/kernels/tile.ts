@@ -1,5 +1,5 @@
 // The register-tiled product behind convolutions and matrix products: lanes along outputs, inputs
-// broadcast, up to 4 pixels × 8 outputs held in registers.
+// broadcast, up to 4 pixels × 8 outputs held in registers (6 × 8 with relaxed SIMD).
 //
 //   for each tile of pixels            (or blocks outside, where the weights outgrow the cache)
 //     for each block of 8 outputs
@@ -15,6 +15,12 @@ import { type Loop, nest, storeLanes } from '../walk.ts';
 
 /** Outputs of a block: two vectors. */
 export const blockLanes = 8;
+
+/**
+ * Pixels of a tile: as many as the registers hold. Engines with relaxed SIMD use up each load at once,
+ * where older ones hold all loads of a step.
+ */
+const tilePixels = ({ relaxed }: Assembler): number => (relaxed ? 6 : 4);
 
 /** An operand of the epilogue. */
 export interface ExtraOperand {
@@ -121,7 +127,7 @@ function row(
     spec.yPixelStep,
     ...spec.extras.map(({ pixelStep }) => pixelStep),
   ];
-  const tiles = Math.ceil(spec.pixels / 4);
+  const tiles = Math.ceil(spec.pixels / tilePixels(asm));
   const small = Math.floor(spec.pixels / tiles);
   const larger = spec.pixels - small * tiles;
   const run = (pixels: number, count: number): Expr =>
@@ -138,7 +144,7 @@ function row(
   );
 }
 
-/** Writes tiles of any number of pixels up to 4, all in the same registers. */
+/** Writes tiles of any number of pixels up to `tilePixels`, all in the same registers. */
 function createTile(
   asm: Assembler,
   spec: TileSpec,
@@ -146,7 +152,7 @@ function createTile(
 ): (pixels: number, lanes: number) => Expr {
   const [x, w, bias, y, ...extras] = pointers as [Local, Local, Local, Local, ...Local[]];
   const [at, weights, end] = [asm.i32Local(), asm.i32Local(), asm.i32Local()];
-  const sums = Array.from({ length: 8 }, () => asm.v128Local());
+  const sums = Array.from({ length: 2 * tilePixels(asm) }, () => asm.v128Local());
   const loaded = [asm.v128Local(), asm.v128Local()];
   const input = asm.v128Local();
 
