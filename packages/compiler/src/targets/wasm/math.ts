@@ -228,7 +228,12 @@ export function pow(context: MathContext, a: Local, b: Local): Expr {
     whole.get,
     asm.op('f32x4.ne', half, asm.op('f32x4.floor', half)),
   );
-  const negative = asm.op('f32x4.lt', a.get, asm.f32x4(0));
+  // −∞ has broken powers too: 0 and ∞.
+  const negative = asm.op(
+    'v128.and',
+    asm.op('f32x4.lt', a.get, asm.f32x4(0)),
+    asm.op('f32x4.lt', base.get, asm.f32x4(Infinity)),
+  );
   return asm.seq(
     base.set(asm.op('f32x4.abs', a.get)),
     whole.set(asm.op('f32x4.eq', b.get, asm.op('f32x4.floor', b.get))),

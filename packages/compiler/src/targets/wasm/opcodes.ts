@@ -47,6 +47,7 @@ export const scalarOpcodes = {
   'f32.min': 0x96,
   'f32.max': 0x97,
   'f32.copysign': 0x98,
+  'f64.trunc': 0x9d,
   'f64.add': 0xa0,
   'f64.sub': 0xa1,
   'f64.mul': 0xa2,

@@ -121,13 +121,31 @@ const integerDivision =
     );
   };
 
-/** `a − trunc(a ∕ b) · b`, exact enough while the quotient is below 2²³. */
-const floatRemainder: Spelling = ({ asm }, a, b) =>
-  asm.op(
-    'f32x4.sub',
-    a.get,
-    asm.op('f32x4.mul', asm.op('f32x4.trunc', asm.op('f32x4.div', a.get, b.get)), b.get),
+/**
+ * `a − trunc(a ∕ b) · b` in double precision, lane by lane: exact while the quotient is below 2²⁹. In
+ * single precision a quotient that rounds up to an integer would give about `−b` for `0`.
+ */
+const floatRemainder: Spelling = ({ asm, temp }, a, b) => {
+  const result = temp();
+  const wide = (of: Local, i: number) =>
+    asm.op('f64.promote_f32', asm.lane('f32x4.extract_lane', i, of.get));
+  const rest = (i: number) => {
+    const whole = asm.op('f64.trunc', asm.op('f64.div', wide(a, i), wide(b, i)));
+    return asm.op('f64.sub', wide(a, i), asm.op('f64.mul', whole, wide(b, i)));
+  };
+  const rests = [0, 1, 2, 3].map((i) =>
+    result.set(asm.lane('f32x4.replace_lane', i, result.get, asm.op('f32.demote_f64', rest(i)))),
   );
+  // A finite number is its own remainder by an infinite one: 0 · ∞ above was NaN.
+  const infinite = asm.f32x4(Infinity);
+  const unbounded = asm.op('f32x4.eq', asm.op('f32x4.abs', b.get), infinite);
+  const finite = asm.op('f32x4.lt', asm.op('f32x4.abs', a.get), infinite);
+  return asm.seq(
+    result.set(asm.i32x4(0)),
+    ...rests,
+    asm.op('v128.bitselect', a.get, result.get, asm.op('v128.and', unbounded, finite)),
+  );
+};
 
 const remainder: Spelling = (context, a, b, c) =>
   context.dtype === 'f32'

@@ -4,7 +4,8 @@ import type { Scalar } from '@espalier/ir';
 import type { Address, View } from '../../../plan/view.ts';
 import type { Emitter } from '../kernel.ts';
 import type { Loop } from '../walk.ts';
-import { blockLanes, emitTiles, extraOf, prefersBlocksOutside } from './tile.ts';
+import { extraOf } from './epilogue.ts';
+import { blockLanes, emitTiles, prefersBlocksOutside } from './tile.ts';
 
 /** A convolution whose window never leaves the view, its margin included. */
 export interface ConvOverViews {

@@ -7,11 +7,9 @@
 //       for each tap: sums += broadcast(input[pixel]) · (w0, w1)
 //       store epilogue(sums)
 
-import type { DType, Scalar } from '@espalier/ir';
-import type { View } from '../../../plan/view.ts';
 import type { Assembler, Expr, Local } from '../assembler.ts';
-import { emitScalar, weightOf } from '../scalar.ts';
-import { type Loop, nest, storeLanes } from '../walk.ts';
+import { type Loop, nest } from '../walk.ts';
+import { type Finishing, finish, offset } from './epilogue.ts';
 
 /** Outputs of a block: two vectors. */
 export const blockLanes = 8;
@@ -22,16 +20,8 @@ export const blockLanes = 8;
  */
 const tilePixels = ({ relaxed }: Assembler): number => (relaxed ? 6 : 4);
 
-/** An operand of the epilogue. */
-export interface ExtraOperand {
-  readonly dtype: DType;
-  /** Bytes from one pixel to the next, and from one output to the next. */
-  readonly pixelStep: number;
-  readonly laneStep: number;
-}
-
 /** A product to write. Steps are in bytes. */
-export interface TileSpec {
+export interface TileSpec extends Finishing {
   /** Loops around the rows of pixels, over the pointers [x, w, bias, y, ...extras]. */
   readonly outer: readonly Loop[];
   /** How many of the outer loops stay outside the blocks where those are outside the pixels. */
@@ -39,7 +29,6 @@ export interface TileSpec {
   /** Pixels of a row. */
   readonly pixels: number;
   readonly xPixelStep: number;
-  readonly yPixelStep: number;
   /** The taps of one output: loops over x, innermost last, all of them one after the other in w. */
   readonly taps: readonly { readonly extent: number; readonly step: number }[];
   /** Bytes between the weights of two taps, and of two blocks. */
@@ -47,8 +36,6 @@ export interface TileSpec {
   readonly wBlockStep: number;
   readonly outputs: number;
   readonly hasBias: boolean;
-  readonly extras: readonly ExtraOperand[];
-  readonly epilogue: Scalar | undefined;
   readonly blocksOutside: boolean;
 }
 
@@ -59,14 +46,16 @@ const cacheBytes = 1 << 20;
 export const prefersBlocksOutside = (weightBytes: number, inputBytes: number): boolean =>
   weightBytes > cacheBytes && inputBytes < weightBytes;
 
-/** Longer epilogues run in a loop over what has been stored, so that their code is there once. */
-const inlineWeight = 8;
-
 /** Statement: the whole product. The pointers are [x, w, bias, y, ...extras]. */
 export function emitTiles(asm: Assembler, spec: TileSpec, pointers: readonly Local[]): Expr {
   const whole = Math.floor(spec.outputs / blockLanes);
   const rest = spec.outputs % blockLanes;
   const tile = createTile(asm, spec, pointers);
+  const line: PixelRow = {
+    pixels: spec.pixels,
+    held: tilePixels(asm),
+    steps: [spec.xPixelStep, 0, 0, spec.yPixelStep, ...spec.extras.map((e) => e.pixelStep)],
+  };
   const blockSteps = [
     0,
     spec.wBlockStep,
@@ -88,7 +77,7 @@ export function emitTiles(asm: Assembler, spec: TileSpec, pointers: readonly Loc
       asm,
       spec.outer,
       pointers,
-      row(asm, spec, pointers, (pixels) => overBlocks((lanes) => tile(pixels, lanes))),
+      inTiles(asm, line, pointers, (pixels) => overBlocks((lanes) => tile(pixels, lanes))),
     );
   const fixed = spec.outer.slice(0, spec.fixedLoops);
   const moving = spec.outer.slice(spec.fixedLoops);
@@ -103,7 +92,7 @@ export function emitTiles(asm: Assembler, spec: TileSpec, pointers: readonly Loc
           asm,
           moving,
           pointers,
-          row(asm, spec, pointers, (pixels) => tile(pixels, lanes)),
+          inTiles(asm, line, pointers, (pixels) => tile(pixels, lanes)),
         ),
         ...(displaced
           ? pointers.map((pointer, i) => pointer.advance(-displaced.extent * displaced.steps[i]!))
@@ -113,34 +102,31 @@ export function emitTiles(asm: Assembler, spec: TileSpec, pointers: readonly Loc
   );
 }
 
-/** One row of pixels in nearly equal tiles; the pointers are back at its start afterwards. */
-function row(
+/** How pixels of a row are taken together. */
+export interface PixelRow {
+  readonly pixels: number;
+  /** As many as one tile holds. */
+  readonly held: number;
+  /** Bytes that each pointer moves from one pixel to the next. */
+  readonly steps: readonly number[];
+}
+
+/** Statement: a row of pixels in nearly equal tiles; the pointers are back at its start afterwards. */
+export function inTiles(
   asm: Assembler,
-  spec: TileSpec,
+  { pixels, held, steps }: PixelRow,
   pointers: readonly Local[],
   tile: (pixels: number) => Expr,
 ): Expr {
-  const steps = [
-    spec.xPixelStep,
-    0,
-    0,
-    spec.yPixelStep,
-    ...spec.extras.map(({ pixelStep }) => pixelStep),
-  ];
-  const tiles = Math.ceil(spec.pixels / tilePixels(asm));
-  const small = Math.floor(spec.pixels / tiles);
-  const larger = spec.pixels - small * tiles;
-  const run = (pixels: number, count: number): Expr =>
-    nest(
-      asm,
-      [{ extent: count, steps: steps.map((step) => step * pixels) }],
-      pointers,
-      tile(pixels),
-    );
+  const tiles = Math.ceil(pixels / held);
+  const small = Math.floor(pixels / tiles);
+  const larger = pixels - small * tiles;
+  const run = (size: number, count: number): Expr =>
+    nest(asm, [{ extent: count, steps: steps.map((step) => step * size) }], pointers, tile(size));
   return asm.seq(
     larger > 0 ? run(small + 1, larger) : asm.seq(),
     tiles > larger ? run(small, tiles - larger) : asm.seq(),
-    ...pointers.map((pointer, i) => pointer.advance(-spec.pixels * steps[i]!)),
+    ...pointers.map((pointer, i) => pointer.advance(-pixels * steps[i]!)),
   );
 }
 
@@ -207,102 +193,3 @@ function createTile(
     );
   };
 }
-
-/** Applies the epilogue and stores. */
-function finish(
-  asm: Assembler,
-  { epilogue, extras: specs, yPixelStep }: TileSpec,
-  y: Local,
-  extras: readonly Local[],
-  pixels: number,
-  lanes: number,
-  sum: (pixel: number, vector: number) => Local,
-  scratch: Local,
-): Expr {
-  const vectors = Math.ceil(lanes / 4);
-  const width = (vector: number) => Math.min(4, lanes - 4 * vector);
-  const store = (to: Local, value: Local, bytes: number, vector: number): Expr => {
-    const [address, rest] = offset(asm, to, bytes);
-    return rest === 0
-      ? storeLanes(asm, address, value, width(vector))
-      : width(vector) === 4
-        ? asm.store('v128.store', address, value.get, rest)
-        : storeLanes(asm, asm.op('i32.add', to.get, asm.i32(bytes)), value, width(vector));
-  };
-  const applied = (value: Local, from: readonly Local[], pixel: number, vector: number): Expr =>
-    epilogue
-      ? value.set(
-          emitScalar(asm, epilogue, [
-            { value: value.get, dtype: 'f32' },
-            ...from.map((pointer, i) => ({
-              value: loadExtra(asm, pointer, specs[i]!, pixel, vector, width(vector)),
-              dtype: specs[i]!.dtype,
-            })),
-          ]),
-        )
-      : asm.seq();
-  const all = Array.from({ length: pixels * vectors }, (_, i) => ({
-    pixel: Math.floor(i / vectors),
-    vector: i % vectors,
-  }));
-  const stored = (pixel: number, vector: number) =>
-    store(y, sum(pixel, vector), pixel * yPixelStep + 16 * vector, vector);
-  if (!epilogue || weightOf(epilogue) <= inlineWeight || (pixels === 1 && vectors === 1))
-    return asm.seq(
-      ...all.map(({ pixel, vector }) =>
-        asm.seq(applied(sum(pixel, vector), extras, pixel, vector), stored(pixel, vector)),
-      ),
-    );
-  // Stored raw, and finished pixel by pixel.
-  const value = sum(0, 0);
-  const own = extras.map(() => asm.i32Local());
-  const finishPixel = Array.from({ length: vectors }, (_, vector) =>
-    asm.seq(
-      value.set(asm.load('v128.load', scratch.get, 16 * vector)),
-      applied(value, own, 0, vector),
-      store(scratch, value, 16 * vector, vector),
-    ),
-  );
-  return asm.seq(
-    ...all.map(({ pixel, vector }) => stored(pixel, vector)),
-    scratch.set(y.get),
-    ...own.map((pointer, i) => pointer.set(extras[i]!.get)),
-    nest(
-      asm,
-      [{ extent: pixels, steps: [yPixelStep, ...specs.map(({ pixelStep }) => pixelStep)] }],
-      [scratch, ...own],
-      asm.seq(...finishPixel),
-    ),
-  );
-}
-
-/** Address and unsigned offset of a place `bytes` from a pointer. */
-const offset = (asm: Assembler, pointer: Local, bytes: number): [Expr, number] =>
-  bytes >= 0 ? [pointer.get, bytes] : [asm.op('i32.add', pointer.get, asm.i32(bytes)), 0];
-
-/** Value: four lanes of an epilogue's operand at a pixel of the tile. */
-export function loadExtra(
-  asm: Assembler,
-  pointer: Local,
-  { pixelStep, laneStep }: ExtraOperand,
-  pixel: number,
-  vector: number,
-  lanes: number,
-): Expr {
-  const bytes = pixel * pixelStep + 4 * vector * laneStep;
-  if (laneStep === 4) return asm.load('v128.load', ...offset(asm, pointer, bytes));
-  if (laneStep === 0) return asm.load('v128.load32_splat', ...offset(asm, pointer, bytes));
-  let value = asm.load('v128.load32_zero', ...offset(asm, pointer, bytes));
-  for (let lane = 1; lane < lanes; lane++) {
-    const [address, rest] = offset(asm, pointer, bytes + lane * laneStep);
-    value = asm.loadLane('v128.load32_lane', address, value, lane, rest);
-  }
-  return value;
-}
-
-/** The steps of an epilogue's operand, from its view over `[N, C, H, W]`. */
-export const extraOf = ({ dtype, strides }: View): ExtraOperand => ({
-  dtype,
-  pixelStep: 4 * strides[3]!,
-  laneStep: 4 * strides[1]!,
-});
