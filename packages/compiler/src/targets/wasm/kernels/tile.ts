@@ -164,24 +164,26 @@ function createTile(
     );
     const [innermost, ...others] = [...spec.taps].reverse();
     const runBytes = innermost ? innermost.extent * innermost.step : 0;
-    const run = !innermost
+    const step =
+      innermost &&
+      asm.seq(
+        ...Array.from({ length: vectors }, (_, vector) =>
+          loaded[vector]!.set(asm.load('v128.load', weights.get, 16 * vector)),
+        ),
+        ...products,
+        weights.advance(spec.wTapStep),
+        at.advance(innermost.step),
+      );
+    const run = !step
       ? asm.seq()
-      : asm.seq(
-          end.set(asm.op('i32.add', at.get, asm.i32(runBytes))),
-          asm.until(
-            at,
-            end.get,
-            asm.seq(
-              ...Array.from({ length: vectors }, (_, vector) =>
-                loaded[vector]!.set(asm.load('v128.load', weights.get, 16 * vector)),
-              ),
-              ...products,
-              weights.advance(spec.wTapStep),
-              at.advance(innermost.step),
-            ),
-          ),
-          others.length > 0 ? at.advance(-runBytes) : asm.seq(),
-        );
+      : runBytes === 0
+        ? // A broadcast operand stays where it is, so its pointer cannot tell the end.
+          asm.range(end, 0, innermost.extent, 1, step)
+        : asm.seq(
+            end.set(asm.op('i32.add', at.get, asm.i32(runBytes))),
+            asm.until(at, end.get, step),
+            others.length > 0 ? at.advance(-runBytes) : asm.seq(),
+          );
     const loops = others.reverse().map(({ extent, step }): Loop => ({ extent, steps: [step] }));
     const empty = spec.taps.some(({ extent }) => extent === 0);
     return asm.seq(
