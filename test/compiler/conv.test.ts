@@ -192,6 +192,26 @@ t.test('reads channels out of the middle of a tensor', async (t) => {
     );
 });
 
+t.test('reads flipped tensors', async (t) => {
+  for (const groups of [1, 6])
+    for (const axis of [1, 2, 3])
+      for (const pad of [0, 1]) {
+        const written = caseOf(({ b, input, constant }) => {
+          const sizes = [2, 6, 7, 9];
+          const x = b.transpose(input(2, 7, 9, 6), { perm: [0, 3, 1, 2] });
+          const flipped = b.slice(x, {
+            starts: sizes.map((size, i) => (i === axis ? size - 1 : 0)),
+            sizes,
+            steps: sizes.map((_, i) => (i === axis ? -1 : 1)),
+          });
+          const pads = [pad, pad, pad, pad] as const;
+          const weights = constant(6, 6 / groups, 3, 3);
+          return b.conv(flipped, weights, constant(6), { ...plain, groups, pads });
+        });
+        agrees(t, written, `axis ${axis}, ${groups} groups, padded by ${pad}`);
+      }
+});
+
 t.test('carries NaNs and infinities to the pixels that see them', async (t) => {
   for (const value of [Number.NaN, Infinity, -Infinity]) {
     const written = caseOf(convolve([1, 3, 7, 7], [5, 3, 3], { pads: [1, 1, 1, 1] }));

@@ -62,6 +62,29 @@ t.test('reads transposed operands', async (t) => {
       );
 });
 
+t.test('reads flipped operands', async (t) => {
+  const flipped = ({ b }: Operands, x: Node, axis: number): Node => {
+    const sizes = x.type.shape;
+    return b.slice(x, {
+      starts: sizes.map((size, i) => (i === axis ? size - 1 : 0)),
+      sizes,
+      steps: sizes.map((_, i) => (i === axis ? -1 : 1)),
+    });
+  };
+  for (const axis of [0, 1, 2]) {
+    const left = caseOf((operands) => {
+      const { b, input } = operands;
+      return b.matmul(flipped(operands, input(2, 5, 6), axis), input(2, 6, 9));
+    });
+    agrees(t, left, `left, axis ${axis}`);
+    const right = caseOf((operands) => {
+      const { b, input } = operands;
+      return b.matmul(input(2, 5, 6), flipped(operands, input(2, 6, 9), axis));
+    });
+    agrees(t, right, `right, axis ${axis}`);
+  }
+});
+
 t.test('multiplies by constants on either side', async (t) => {
   agrees(
     t,

@@ -6,7 +6,7 @@ import { channelsLast, type Halo, moved } from '../../../plan/view.ts';
 import type { Expr, Local } from '../assembler.ts';
 import type { Kernel } from '../kernel.ts';
 import { type Loop, nest } from '../walk.ts';
-import { extraOf, finish } from './epilogue.ts';
+import { extraOf, finish, offset } from './epilogue.ts';
 import { isConstant } from './pack.ts';
 import { inTiles } from './tile.ts';
 
@@ -102,7 +102,11 @@ export const depthwise: Kernel = {
           const tap = asm.seq(
             weight.set(asm.load('v128.load', weightAt.get)),
             ...held.map((sum, pixel) =>
-              asm.madd(sum, asm.load('v128.load', at.get, pixel * pixelStep), weight.get),
+              asm.madd(
+                sum,
+                asm.load('v128.load', ...offset(asm, at, pixel * pixelStep)),
+                weight.get,
+              ),
             ),
             weightAt.advance(16),
           );
