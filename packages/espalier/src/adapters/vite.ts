@@ -11,6 +11,7 @@ const prefix = '@espalier/';
 /** Emits in a build; in dev, a middleware serves what modules refer to. */
 export function vite({ folder }: AdapterSetup): Adapter {
   const served = new Map<string, Asset>();
+  const emitted = new Set<string>();
   let config: ResolvedConfig | undefined;
   let server: ViteDevServer | undefined;
 
@@ -29,6 +30,7 @@ export function vite({ folder }: AdapterSetup): Adapter {
         }
         const fileName = `${config?.build.assetsDir ?? 'assets'}/${asset.name}`;
         const file = { type: 'asset', fileName, source: asset.bytes } as const;
+        emitted.add(fileName);
         // In Vite unplugin hands the bundler's own context through.
         const { emitFile } = context as unknown as EmittingContext;
         return `import.meta.ROLLUP_FILE_URL_${emitFile.call(context, file)}`;
@@ -36,6 +38,15 @@ export function vite({ folder }: AdapterSetup): Adapter {
 
     hooks: {
       vite: {
+        // A server has no page to ask for files: its build keeps them beside the code.
+        config: ({ build }, { isSsrBuild }) =>
+          isSsrBuild && build?.ssrEmitAssets === undefined
+            ? { build: { ssrEmitAssets: true } }
+            : undefined,
+        resolveFileUrl: ({ fileName, relativePath }) =>
+          config?.build.ssr && emitted.has(fileName)
+            ? `new URL(${JSON.stringify(relativePath)}, import.meta.url).href`
+            : undefined,
         configResolved(resolved) {
           config = resolved;
         },

@@ -1,11 +1,12 @@
-// Vite's development server: serves a model, reloads it when it changes, and runs it on the server side.
+// Vite beyond one build: its development server, models that change, and code that runs on a server.
 
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import espalier from 'espalier/vite';
 import t, { type Test } from 'tap';
-import { createServer, type ViteDevServer } from 'vite';
+import { build, createServer, type Plugin, type ViteDevServer } from 'vite';
 import { modelPath, placeModels } from '../../fixtures/models/place-models.ts';
 import { launch, open, skipWithoutChromium } from '../support/browser.ts';
 
@@ -13,7 +14,7 @@ t.setTimeout(120_000);
 placeModels();
 
 /** A project with one model, whose page shows the name of the model's output. */
-async function start(t: Test): Promise<{ server: ViteDevServer; root: string }> {
+function project(t: Test): { root: string; plugins: Plugin[] } {
   const root = mkdtempSync(join(tmpdir(), 'espalier-dev-'));
   t.teardown(() => rmSync(root, { recursive: true, force: true }));
   mkdirSync(join(root, 'src'));
@@ -34,13 +35,19 @@ export async function outputs() {
 if (typeof document !== 'undefined') document.querySelector('#out').textContent = await outputs();
 `,
   );
+  const options = { cache: join(root, 'cache'), types: join(root, 'espalier.d.ts') };
+  return { root, plugins: [espalier(options)].flat() };
+}
+
+async function start(t: Test): Promise<{ server: ViteDevServer; root: string }> {
+  const { root, plugins } = project(t);
   const server = await createServer({
     root,
     configFile: false,
     logLevel: 'error',
     cacheDir: join(root, 'vite-cache'),
     server: { port: 0, fs: { strict: false }, watch: { usePolling: true, interval: 50 } },
-    plugins: [espalier({ cache: join(root, 'cache'), types: join(root, 'espalier.d.ts') })],
+    plugins,
   });
   t.teardown(() => server.close());
   await server.listen();
@@ -66,4 +73,38 @@ t.test('runs on the server side', async (t) => {
   const { server } = await start(t);
   const main = (await server.ssrLoadModule('/src/main.js')) as { outputs(): Promise<string> };
   t.equal(await main.outputs(), 'softmax_0.tmp_0 1,2', 'a model imported in Node runs there');
+});
+
+t.test('builds for the server with the files that it reads', async (t) => {
+  const { root, plugins } = project(t);
+  const outDir = join(root, 'out');
+  await build({
+    root,
+    configFile: false,
+    logLevel: 'error',
+    plugins,
+    build: {
+      ssr: 'src/main.js',
+      outDir,
+      rolldownOptions: { output: { entryFileNames: '[name].mjs' } },
+    },
+  });
+  const main = (await import(pathToFileURL(join(outDir, 'main.mjs')).href)) as {
+    outputs(): Promise<string>;
+  };
+  t.equal(await main.outputs(), 'softmax_0.tmp_0 1,2', 'the built model runs in Node');
+});
+
+t.test('declares what a project imports, by the exact specifier', async (t) => {
+  const { root, plugins } = project(t);
+  const outDir = join(root, 'out');
+  await build({ root, configFile: false, logLevel: 'error', plugins, build: { outDir } });
+  const types = readFileSync(join(root, 'espalier.d.ts'), 'utf8');
+  t.match(types, '*/net.onnx?shape=x:1x3x64x96', 'the query is part of it');
+  t.match(
+    types,
+    /readonly "x": [^;]*TensorInfo<'f32', readonly \[1, 3, 64, 96\]>/,
+    'inputs are typed',
+  );
+  t.match(types, /readonly "softmax_0.tmp_0": [^;]*readonly \[1, 2\]/, 'and so are outputs');
 });
