@@ -26,23 +26,13 @@ function identity(asm: Assembler, kind: Kind, dtype: DType): Expr {
   return asm.i32x4(kind === 'max' ? -(2 ** 31) : 2 ** 31 - 1);
 }
 
-/** Long rows of additions are cut into rows of rows, which lose fewer digits. */
-const rowLength = 128;
+/** Long rows are cut into pieces about as long as they are many: a sum of sums loses fewer digits than one long sum. */
+const pieceOf = (extent: number): number => Math.max(64, Math.round(Math.sqrt(extent)));
 
-function inRows(loops: readonly Loop[]): Loop[] {
-  const inner = loops.at(-1);
-  if (!inner || inner.extent <= 2 * rowLength) return [...loops];
-  let length = rowLength;
-  while (length > 16 && inner.extent % length !== 0) length--;
-  if (inner.extent % length !== 0) return [...loops];
-  const outer = {
-    extent: inner.extent / length,
-    steps: inner.steps.map((step) => step * length),
-  };
-  return [...loops.slice(0, -1), outer, { extent: length, steps: inner.steps }];
-}
-
-/** Statement: folds what the loops visit into `total`, innermost rows first. */
+/**
+ * Statement: folds what the loops visit into `total`, each innermost row, or piece of one, on its own
+ * first. The pointer ends where `nest` leaves it.
+ */
 function foldLoops(
   asm: Assembler,
   loops: readonly Loop[],
@@ -52,17 +42,28 @@ function foldLoops(
   combine: (a: Expr, b: Expr) => Expr,
   value: Expr,
 ): Expr {
-  const inner = loops.at(-1);
-  if (!inner || loops.length === 1)
+  const inner = loops.at(-1) ?? { extent: 1, steps: [0] };
+  const outer = loops.slice(0, -1);
+  const [step] = inner.steps as readonly [number];
+  const pieceLength = pieceOf(inner.extent);
+  if (outer.length === 0 && inner.extent <= pieceLength)
     return nest(asm, loops, [pointer], total.set(combine(total.get, value)));
   const row = asm.v128Local();
+  /** Moves the pointer on behind the piece. */
+  const piece = (extent: number): Expr =>
+    asm.seq(
+      row.set(start),
+      nest(asm, [{ extent, steps: [step] }], [pointer], row.set(combine(row.get, value))),
+      total.set(combine(total.get, row.get)),
+    );
+  const rest = inner.extent % pieceLength;
+  const pieces = [{ extent: (inner.extent - rest) / pieceLength, steps: [0] }];
   const body = asm.seq(
-    row.set(start),
-    nest(asm, [inner], [pointer], row.set(combine(row.get, value))),
-    pointer.advance(-inner.extent * inner.steps[0]!),
-    total.set(combine(total.get, row.get)),
+    nest(asm, pieces, [pointer], piece(pieceLength)),
+    rest > 0 ? piece(rest) : asm.seq(),
+    outer.length > 0 ? pointer.advance(-inner.extent * step) : asm.seq(),
   );
-  return nest(asm, loops.slice(0, -1), [pointer], body);
+  return nest(asm, outer, [pointer], body);
 }
 
 /** Sums, products and extremes over any axes. */
@@ -109,7 +110,7 @@ export const reduce: Kernel = {
           const row = asm.seq(
             foldLoops(
               asm,
-              vectors.extent > 0 ? inRows([vectors]) : [{ extent: 0, steps: [16] }],
+              [vectors],
               pointer,
               total,
               start,
@@ -139,7 +140,7 @@ export const reduce: Kernel = {
             total.set(start),
             foldLoops(
               asm,
-              empty ? [{ extent: 0, steps: [0] }] : inRows(foldedLoops),
+              empty ? [{ extent: 0, steps: [0] }] : foldedLoops,
               pointer,
               total,
               start,
