@@ -27,13 +27,14 @@ const occurrences = (expr: Scalar, index: number): number => {
   return expr.args.reduce((sum, part) => sum + occurrences(part, index), 0);
 };
 
-/** Whether an operand of a map is a map that nobody else reads and that broadcasts to nothing larger. */
-function fuses(input: Node, node: Node, uses: number, expr: Scalar, index: number): boolean {
-  if (input.kind !== 'op' || input.op !== 'map' || input.epilogue || uses !== 1) return false;
-  if (!sameShape(input.type.shape, node.type.shape)) return false;
-  const inner = (input.attrs as AttrsOf<'map'>).expr; // its op says so
+/** Expressions are trees: without a bound, a chain of maps that read their operand twice is 2ⁿ large. */
+const maximumSize = 256;
+
+/** Whether a map takes the expression of an operand into its own. */
+function fits(inner: Scalar, expr: Scalar, index: number): boolean {
+  const times = occurrences(expr, index);
   // The emitter computes equal sub-expressions once, so that repeats cost code size only.
-  return occurrences(expr, index) === 1 || size(inner) <= 8;
+  return (times === 1 || size(inner) <= 8) && size(expr) + times * size(inner) <= maximumSize;
 }
 
 function fuse(graph: Graph): Graph {
@@ -49,13 +50,16 @@ function fuse(graph: Graph): Graph {
     };
     let fused = false;
     const args = inputs.map((input, index): Scalar => {
-      const before = node.inputs[index]!;
-      const whole = input.kind === 'op' && input.op === 'map' && !input.epilogue;
-      if (!whole || !fuses(before, node, uses.get(before) ?? 0, expr, index)) return add(input);
+      if (input.kind !== 'op' || input.op !== 'map' || input.epilogue) return add(input);
+      // Nobody else reads it, and it is not repeated to a larger shape.
+      if (uses.get(node.inputs[index]!) !== 1 || !sameShape(input.type.shape, node.type.shape))
+        return add(input);
+      const inner = (input.attrs as AttrsOf<'map'>).expr; // its op says so
+      if (!fits(inner, expr, index)) return add(input);
       if (operands.length + inputs.length + input.inputs.length > maximumOperands)
         return add(input);
       fused = true;
-      return substitute((input.attrs as AttrsOf<'map'>).expr, input.inputs.map(add));
+      return substitute(inner, input.inputs.map(add));
     });
     if (!fused && operands.length === inputs.length) return undefined;
     const merged = substitute(expr, args);

@@ -76,7 +76,9 @@ export function reshapedView(view: View, shape: Shape): View | undefined {
       step *= shape[axis]!;
     }
   }
-  return { ...view, shape, strides, halo: keepsRows(view, shape) ? view.halo : noHalo };
+  // Strides of axes of one element are made up, and those would not lead into the margins.
+  const alike = strides[2] === view.strides[2] && strides[3] === view.strides[3];
+  return { ...view, shape, strides, halo: keepsRows(view, shape) && alike ? view.halo : noHalo };
 }
 
 /** The axes of a view from the greatest stride to the least; the order in which it lies in memory. */
