@@ -1,8 +1,8 @@
 // Constants on their way to the weights file: 32-bit words, each array once.
 
-import type { TensorData } from '@espalier/ir';
+import { rowMajorStrides, type Tensor, type TensorData } from '@espalier/ir';
 import type { WeightLayout } from '../targets/wasm/kernel.ts';
-import type { Buffer } from './view.ts';
+import type { Buffer, Order } from './view.ts';
 
 /** Data for the weights file, and the buffer that it will be in. */
 export interface PlacedConstant {
@@ -54,4 +54,25 @@ export function createConstantPool(
       return buffer;
     },
   };
+}
+
+/** A constant's elements in another order. */
+export function permuted(value: Tensor, axes: Order): TensorData {
+  if (axes.every((axis, i) => axis === i)) return value.data;
+  const { shape } = value.type;
+  const from = rowMajorStrides(shape);
+  const data = value.data.slice();
+  const index = axes.map(() => 0);
+  let at = 0;
+  for (let to = 0; to < data.length; to++) {
+    data[to] = value.data[at]!;
+    for (let i = axes.length - 1; i >= 0; i--) {
+      const axis = axes[i]!;
+      at += from[axis]!;
+      if (++index[i]! < shape[axis]!) break;
+      at -= from[axis]! * index[i]!;
+      index[i] = 0;
+    }
+  }
+  return data;
 }

@@ -40,6 +40,7 @@ import type { Call, Emitter, Kernel, Wish } from './kernel.ts';
 import { emitClearHalo } from './kernels/clear-halo.ts';
 import { emitCopy } from './kernels/copy.ts';
 import { kernels } from './kernels/index.ts';
+import { fulfils, wishedHalos, wishedOrder } from './wishes.ts';
 
 /** A port's buffer, with what the caller needs to know. */
 export interface PortBuffer {
@@ -107,7 +108,7 @@ export function lower(graph: Graph): Lowered {
   function constantView(node: ConstantNode, axes: Order): View {
     const { shape, dtype } = node.type;
     const { strides } = extentOf(shape, axes, noHalo);
-    const data = permuted(node, axes);
+    const data = permuted(node.value, axes);
     const address = emit.constant(data, node.name);
     return { address, dtype, shape, strides, halo: noHalo };
   }
@@ -266,55 +267,4 @@ function chooseKernel(node: OpNode): Kernel {
   assert(first, `a kernel runs ${node.op}`);
   const costOf = (kernel: Kernel) => kernel.cost?.(node) ?? Number.POSITIVE_INFINITY;
   return able.reduce((best, kernel) => (costOf(kernel) < costOf(best) ? kernel : best), first);
-}
-
-/** The largest halo that any reader of a value wishes for. */
-function wishedHalos(chosen: ReadonlyMap<OpNode, Kernel>): Map<Node, Halo> {
-  const halos = new Map<Node, Halo>();
-  for (const [node, kernel] of chosen) {
-    const { own } = splitInputs(node);
-    for (const index of kernel.reads?.(node) ?? own.map((_, i) => i)) {
-      const halo = kernel.wish?.(node, index).halo;
-      if (!halo?.some((rows) => rows > 0)) continue;
-      const before = halos.get(own[index]!) ?? noHalo;
-      const larger = halo.map((rows, side) => Math.max(rows, before[side]!));
-      halos.set(own[index]!, larger as unknown as Halo); // as many sides as before
-    }
-  }
-  return halos;
-}
-
-function fulfils(view: View, { dense, unitAxis, halo }: Wish): boolean {
-  if (dense && !isDense(view, dense)) return false;
-  if (unitAxis !== undefined && view.shape[unitAxis]! > 1 && view.strides[unitAxis] !== 1)
-    return false;
-  return !halo || halo.every((rows, side) => rows <= view.halo[side]!);
-}
-
-function wishedOrder(view: View, { dense, unitAxis }: Wish): Order {
-  if (dense) return dense;
-  const order = orderOf(view);
-  if (unitAxis === undefined || order.at(-1) === unitAxis) return order;
-  return [...rowMajor(view.shape.length).filter((axis) => axis !== unitAxis), unitAxis];
-}
-
-/** A constant's elements in another order. */
-function permuted({ value }: ConstantNode, axes: Order): ConstantNode['value']['data'] {
-  if (axes.every((axis, i) => axis === i)) return value.data;
-  const { shape } = value.type;
-  const from = rowMajorStrides(shape);
-  const data = value.data.slice();
-  const index = axes.map(() => 0);
-  let at = 0;
-  for (let to = 0; to < data.length; to++) {
-    data[to] = value.data[at]!;
-    for (let i = axes.length - 1; i >= 0; i--) {
-      const axis = axes[i]!;
-      at += from[axis]!;
-      if (++index[i]! < shape[axis]!) break;
-      at -= from[axis]! * index[i]!;
-      index[i] = 0;
-    }
-  }
-  return data;
 }
