@@ -18,6 +18,7 @@ import {
   type ConstantPool,
   createConstantPool,
   type PlacedConstant,
+  permuted,
 } from '../../plan/constants.ts';
 import {
   broadcast,
