@@ -13,7 +13,13 @@ export interface MathContext {
 /** A function of one value that is already in a local. */
 export type MathFunction = (context: MathContext, x: Local) => Expr;
 
-const f32 = { add: 'f32x4.add', sub: 'f32x4.sub', mul: 'f32x4.mul', div: 'f32x4.div' } as const;
+/** Arithmetic by short names. */
+export const f32 = {
+  add: 'f32x4.add',
+  sub: 'f32x4.sub',
+  mul: 'f32x4.mul',
+  div: 'f32x4.div',
+} as const;
 
 /** `c₀ xⁿ + c₁ xⁿ⁻¹ + …`, by Horner. */
 function polynomial(asm: Assembler, x: Local, coefficients: readonly number[]): Expr {
@@ -22,7 +28,7 @@ function polynomial(asm: Assembler, x: Local, coefficients: readonly number[]): 
 }
 
 /** Picks `a` where the mask has ones. */
-const pick = (asm: Assembler, mask: Expr, a: Expr, b: Expr): Expr =>
+export const pick = (asm: Assembler, mask: Expr, a: Expr, b: Expr): Expr =>
   asm.op('v128.bitselect', a, b, mask);
 
 const clamp = (asm: Assembler, x: Expr, low: number, high: number): Expr =>
@@ -74,12 +80,24 @@ export const exp: MathFunction = (context, x) => {
   );
 };
 
-/** Natural logarithm. */
-export const log: MathFunction = ({ asm, temp }, x) => {
+/** The high part of ln 2: a product with an exponent is exact. */
+export const ln2High = 0.693359375;
+
+/** The logarithm of a positive finite number in three parts, `e · ln2High + m + y`; `e`, `m` exact. */
+export interface LogParts {
+  /** Statement: sets the parts. */
+  readonly split: Expr;
+  readonly e: Local;
+  readonly m: Local;
+  readonly y: Local;
+}
+
+/** Splits the logarithm of what is in a local. */
+export function logParts({ asm, temp }: MathContext, x: Local): LogParts {
   const [e, m, z, y] = [temp(), temp(), temp(), temp()];
   const subnormal = asm.op('f32x4.lt', x.get, asm.f32x4(2 ** -126));
   const large = asm.op('f32x4.ge', m.get, asm.f32x4(Math.SQRT1_2));
-  return asm.seq(
+  const split = asm.seq(
     // Subnormals are scaled up by 2^23 first.
     z.set(subnormal),
     m.set(pick(asm, z.get, asm.op(f32.mul, x.get, asm.f32x4(2 ** 23)), x.get)),
@@ -114,12 +132,18 @@ export const log: MathFunction = ({ asm, temp }, x) => {
     y.set(asm.op(f32.mul, asm.op(f32.mul, y.get, m.get), z.get)),
     y.set(asm.op(f32.add, y.get, asm.op(f32.mul, e.get, asm.f32x4(-2.1219444e-4)))),
     y.set(asm.op(f32.sub, y.get, asm.op(f32.mul, z.get, asm.f32x4(0.5)))),
+  );
+  return { split, e, m, y };
+}
+
+/** Natural logarithm. */
+export const log: MathFunction = (context, x) => {
+  const { asm } = context;
+  const { split, e, m, y } = logParts(context, x);
+  return asm.seq(
+    split,
     y.set(
-      asm.op(
-        f32.add,
-        asm.op(f32.add, m.get, y.get),
-        asm.op(f32.mul, e.get, asm.f32x4(0.693359375)),
-      ),
+      asm.op(f32.add, asm.op(f32.add, m.get, y.get), asm.op(f32.mul, e.get, asm.f32x4(ln2High))),
     ),
     y.set(pick(asm, asm.op('f32x4.eq', x.get, asm.f32x4(Infinity)), x.get, y.get)),
     y.set(pick(asm, asm.op('f32x4.eq', x.get, asm.f32x4(0)), asm.f32x4(-Infinity), y.get)),
@@ -217,55 +241,3 @@ export const tan: MathFunction = (context, x) => {
   const s = temp();
   return asm.seq(s.set(sin(context, x)), asm.op(f32.div, s.get, cos(context, x)));
 };
-
-/** `aᵇ`, as C's `pow`. */
-export function pow(context: MathContext, a: Local, b: Local): Expr {
-  const { asm, temp } = context;
-  const [base, exponent, value, whole] = [temp(), temp(), temp(), temp()];
-  const half = asm.op(f32.mul, b.get, asm.f32x4(0.5));
-  const isOdd = asm.op(
-    'v128.and',
-    whole.get,
-    asm.op('f32x4.ne', half, asm.op('f32x4.floor', half)),
-  );
-  // −∞ has broken powers too: 0 and ∞.
-  const negative = asm.op(
-    'v128.and',
-    asm.op('f32x4.lt', a.get, asm.f32x4(0)),
-    asm.op('f32x4.lt', base.get, asm.f32x4(Infinity)),
-  );
-  return asm.seq(
-    base.set(asm.op('f32x4.abs', a.get)),
-    whole.set(asm.op('f32x4.eq', b.get, asm.op('f32x4.floor', b.get))),
-    exponent.set(log(context, base)),
-    exponent.set(asm.op(f32.mul, exponent.get, b.get)),
-    value.set(exp(context, exponent)),
-    // A negative base takes its sign from an odd exponent, and has no value for a broken one.
-    value.set(
-      asm.op(
-        'v128.xor',
-        value.get,
-        asm.op('v128.and', asm.op('v128.and', a.get, isOdd), asm.i32x4(-2147483648)),
-      ),
-    ),
-    value.set(
-      pick(asm, asm.op('v128.andnot', negative, whole.get), asm.f32x4(Number.NaN), value.get),
-    ),
-    value.set(pick(asm, asm.op('f32x4.ne', b.get, b.get), asm.f32x4(Number.NaN), value.get)),
-    value.set(pick(asm, asm.op('f32x4.eq', a.get, asm.f32x4(1)), asm.f32x4(1), value.get)),
-    // An infinite exponent of ±1 gives 1: 0 · ∞ above was NaN.
-    value.set(
-      pick(
-        asm,
-        asm.op(
-          'v128.and',
-          asm.op('f32x4.eq', base.get, asm.f32x4(1)),
-          asm.op('f32x4.eq', asm.op('f32x4.abs', b.get), asm.f32x4(Infinity)),
-        ),
-        asm.f32x4(1),
-        value.get,
-      ),
-    ),
-    pick(asm, asm.op('f32x4.eq', b.get, asm.f32x4(0)), asm.f32x4(1), value.get),
-  );
-}

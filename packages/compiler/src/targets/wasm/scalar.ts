@@ -3,6 +3,7 @@
 import { type DType, inferScalar, type Scalar, type ScalarName, showScalar } from '@espalier/ir';
 import type { Assembler, Expr, Local } from './assembler.ts';
 import * as math from './math.ts';
+import { pow } from './math-pow.ts';
 import type { OpcodeName } from './opcodes.ts';
 
 /** An argument of an expression: four lanes of f32, of i32, or of bool as 0 and 1. */
@@ -207,7 +208,7 @@ const spellings: Readonly<Record<ScalarName, Spelling>> = {
   sqrt: unary('f32x4.sqrt'),
   exp: mathOf(math.exp),
   log: mathOf(math.log),
-  pow: (context, a, b) => math.pow(context, a, b),
+  pow: (context, a, b) => pow(context, a, b),
   max: plain('f32x4.max', 'i32x4.max_s'),
   min: plain('f32x4.min', 'i32x4.min_s'),
   floor: unary('f32x4.floor'),
