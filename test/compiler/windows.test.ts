@@ -89,3 +89,34 @@ t.test('resampling by a table of ones copies, of any rank', async (t) => {
       ];
     });
 });
+
+t.test('results have clean margins where a convolution reads them', async (t) => {
+  const attrs = { stride: [1, 1], dilation: [1, 1], groups: 1, pads: [1, 2, 1, 2] } as const;
+  for (const channels of [1, 3, 4, 7])
+    for (const layout of layouts)
+      matches(
+        t,
+        `${channels} channels, ${layout}`,
+        ({ b, input }) => {
+          const x = input(`f32[2,${channels},10,6]`, layout);
+          const before = [0, 0, 1, 0];
+          const steps = [input('i32[5,2]'), input('f32[5,2]')] as const;
+          const producers = [
+            b.maxPool(x, window(3, 2)),
+            b.sumPool(x, window(2, 1)),
+            b.resample(x, ...steps, { axis: 2 }),
+            b.softmax(x, { axis: 1 }),
+            b.softmax(x, { axis: 3 }),
+            b.concat([x, x], { axis: 1 }),
+            b.pad(x, { before, after: before, value: 3 }),
+            b.gather(x, input('i32[3]'), { axis: 2 }),
+            b.reduce(x, { kind: 'sum', axes: [0], keepDims: true }),
+          ];
+          return producers.map((y) => {
+            const c = y.type.shape[1]!;
+            return b.conv(y, input(`f32[5,${c},3,3]`), input('f32[5]'), attrs);
+          });
+        },
+        { relative: 1e-5, absolute: 2e-5 },
+      );
+});
