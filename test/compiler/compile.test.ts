@@ -49,8 +49,7 @@ t.test('an output may be any value, any number of times', async (t) => {
 t.test('integers and truth values come and go as they are', async (t) => {
   runs(
     t,
-    parse(
-      `
+    parse(`
       i = input i32[5]
       p = input bool[5]
       x = input f32[5]
@@ -60,7 +59,6 @@ t.test('integers and truth values come and go as they are', async (t) => {
       r = reshape(q) {shape: [1, 5]}
       return j, q, z, r, i, p
     `),
-    ),
     'mixed types',
   );
 });
