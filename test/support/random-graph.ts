@@ -35,6 +35,10 @@ export function randomGraph(seed: number, size: number): RandomGraph {
 
   const weights = (...shape: number[]): Node =>
     b.constant(randomTensor({ dtype: 'f32', shape }, 1000 * seed + ++values));
+  const indices = (end: number, ...shape: number[]): Node => {
+    const data = randomTensor({ dtype: 'i32', shape }, 1000 * seed + ++values, [0, end]);
+    return b.constant(data);
+  };
   const input = (shape: Quad): Node => {
     const name = `x${nodes.length}`;
     const type = { dtype: 'f32', shape } as const;
@@ -115,6 +119,37 @@ export function randomGraph(seed: number, size: number): RandomGraph {
     (x) => {
       const shape = shapeOf(x).map((extent) => (extent === 1 ? 1 + below(4) : extent));
       return b.expand(x, { shape });
+    },
+    (x) => {
+      const [, c] = shapeOf(x);
+      const outputs = 1 + below(9);
+      const sliding = { stride: [1 + below(2), 2], dilation: [1, 1], pads: [0, 0, 0, 0] } as const;
+      const kernel = weights(c, outputs, 1 + below(3), 2);
+      return b.convTranspose(x, kernel, weights(outputs), {
+        ...sliding,
+        outputPadding: [0, 0],
+        groups: 1,
+      });
+    },
+    (x) => {
+      const outputs = 1 + below(11);
+      return b.linear(x, weights(outputs, shapeOf(x)[3]), weights(outputs));
+    },
+    (x) => {
+      const axis = below(4);
+      const own = shapeOf(x).slice(axis);
+      return b.layerNorm(x, weights(...own), weights(...own), { axis, epsilon: 0.01 });
+    },
+    (x) => {
+      const axis = below(4);
+      const length = 1 + below(6);
+      return b.gather(x, indices(shapeOf(x)[axis]!, length), { axis });
+    },
+    (x) => {
+      const axis = below(4);
+      const [length, taps] = [1 + below(6), 1 + below(5)];
+      const table = indices(shapeOf(x)[axis]!, length, taps);
+      return b.resample(x, table, weights(length, taps), { axis });
     },
     (x) => {
       const [, , h, w] = shapeOf(x);
