@@ -3,7 +3,7 @@
 
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { moduleText } from '@espalier/compiler';
 import { createUnplugin, type UnpluginInstance } from 'unplugin';
 import { type Adapter, adapters, type Framework } from './adapters/index.ts';
@@ -93,13 +93,12 @@ export const espalier: UnpluginInstance<EspalierOptions | undefined, false> = cr
         const startMs = performance.now();
         const built = await build(file, own);
         for (const path of built.externalFiles) this.addWatchFile(path);
-        adapter.log(
-          summarise(split(id)[0].split('/').at(-1) ?? id, built, performance.now() - startMs),
-        );
+        adapter.log(summarise(basename(file), built, performance.now() - startMs), this);
         await types?.declare(file, own, built.program);
         const ssr = (rest[0] as { readonly ssr?: boolean } | undefined)?.ssr === true;
         const urls = await adapter.place(this, built, ssr);
-        return moduleText(built.program, await runtimeEntry(folder), urls);
+        const code = moduleText(built.program, await runtimeEntry(folder), urls);
+        return (adapter.header?.(built) ?? '') + code;
       } catch (error) {
         throw explained(error);
       }

@@ -10,9 +10,11 @@ import { replaceFile } from '../cache.ts';
 /** One bundler's way with files. */
 export interface Adapter {
   /** Prints one line about a model through the bundler's logger. */
-  log(line: string): void;
+  log(line: string, context: UnpluginBuildContext): void;
   /** Hands over the files of a model; the results are expressions in the module's code. */
   place(context: UnpluginBuildContext, built: BuiltModel, ssr: boolean): Promise<FileUrls>;
+  /** What goes before the module's code, if the expressions need anything. */
+  header?(built: BuiltModel): string;
   /** The importing file's real path, where unplugin does not give that. */
   importer?(path: string): string;
   /** The bundler's own hooks, if the adapter needs any. */

@@ -43,10 +43,12 @@ export function vite({ folder }: AdapterSetup): Adapter {
           isSsrBuild && build?.ssrEmitAssets === undefined
             ? { build: { ssrEmitAssets: true } }
             : undefined,
-        resolveFileUrl: ({ fileName, relativePath }) =>
-          config?.build.ssr && emitted.has(fileName)
+        resolveFileUrl({ fileName, relativePath }) {
+          const onServer = this.environment.config.consumer === 'server';
+          return onServer && emitted.has(fileName)
             ? `new URL(${JSON.stringify(relativePath)}, import.meta.url).href`
-            : undefined,
+            : undefined;
+        },
         configResolved(resolved) {
           config = resolved;
         },

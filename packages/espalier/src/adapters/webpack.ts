@@ -4,7 +4,11 @@ import { type Adapter, type AdapterSetup, eachFile, writeAsset } from './adapter
 
 /** Refers to files on disk, which the bundler then hashes, copies and gives a URL. */
 export const webpack = ({ folder }: AdapterSetup): Adapter => ({
-  log: (line) => console.info(line),
+  log(line, context) {
+    const native = context.getNativeBuildContext?.();
+    if (native?.framework === 'webpack' || native?.framework === 'rspack')
+      native.compiler.getInfrastructureLogger('espalier').info(line);
+  },
   place: (_context, built) =>
     eachFile(
       built,
