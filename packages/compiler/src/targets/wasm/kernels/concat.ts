@@ -1,6 +1,6 @@
 // Joins operands: each is copied into its part of the result.
 
-import type { AttrsOf } from '@espalier/ir';
+import { type AttrsOf, splitInputs } from '@espalier/ir';
 import { sliced } from '../../../plan/strides.ts';
 import type { Kernel } from '../kernel.ts';
 import { emitCopy } from './copy.ts';
@@ -13,7 +13,7 @@ export const concat: Kernel = {
     const { axis } = node.attrs as AttrsOf<'concat'>; // its op says so
     const steps = output.shape.map(() => 1);
     let start = 0;
-    node.inputs.forEach(({ type: { shape } }, i) => {
+    splitInputs(node).own.forEach(({ type: { shape } }, i) => {
       const starts = shape.map((_, a) => (a === axis ? start : 0));
       start += shape[axis]!;
       emitCopy(emit, input(i), sliced(output, starts, shape, steps), `concat ${node.name}`);

@@ -2,6 +2,7 @@
 
 import type { PrimitiveName } from '@espalier/ir';
 import type { Kernel } from '../kernel.ts';
+import { applyEpilogue } from './apply-epilogue.ts';
 import { concat } from './concat.ts';
 import { conv } from './conv.ts';
 import { convTranspose } from './conv-transpose.ts';
@@ -22,18 +23,18 @@ export type ViewName = 'transpose' | 'reshape' | 'slice' | 'expand';
 
 /** Every kernel, by the primitive that it runs. */
 export const kernels: Readonly<Record<Exclude<PrimitiveName, ViewName>, readonly Kernel[]>> = {
-  concat: [concat],
+  concat: [applyEpilogue(concat)],
   conv: [depthwise, conv],
   convTranspose: [convTranspose],
-  gather: [gather],
-  layerNorm: [layerNorm],
+  gather: [applyEpilogue(gather)],
+  layerNorm: [applyEpilogue(layerNorm)],
   linear: [linear],
-  map: [map],
+  map: [applyEpilogue(map)],
   matmul: [matmul],
-  maxPool: [maxPool],
-  pad: [pad],
-  reduce: [reduce],
-  resample: [resample],
-  softmax: [softmax],
-  sumPool: [sumPool],
+  maxPool: [applyEpilogue(maxPool)],
+  pad: [applyEpilogue(pad)],
+  reduce: [applyEpilogue(reduce)],
+  resample: [applyEpilogue(resample)],
+  softmax: [applyEpilogue(softmax)],
+  sumPool: [applyEpilogue(sumPool)],
 };

@@ -51,6 +51,9 @@ function clipAxis(
   return { clip, origin, count };
 }
 
+/** Vectors that walk through a window together: a line of the cache. */
+const heldVectors = 4;
+
 /** A pool that combines a window's elements, starting from one value. */
 const pool = (op: OpName, combine: OpcodeName, first: number): Kernel => ({
   name: `${op}-nhwc`,
@@ -79,7 +82,7 @@ const pool = (op: OpName, combine: OpcodeName, first: number): Kernel => ({
         const [base, pointer, target] = [asm.i32Local(), asm.i32Local(), asm.i32Local()];
         const [rowLeft, left] = [asm.i32Local(), asm.i32Local()];
         const jump = asm.i32Local();
-        const total = asm.v128Local();
+        const totals = Array.from({ length: heldVectors }, () => asm.v128Local());
         /** Statement: the body as often as `count` says; at least once is known. */
         const times = (counter: Local, count: Local, body: Expr) =>
           asm.seq(
@@ -91,35 +94,52 @@ const pool = (op: OpName, combine: OpcodeName, first: number): Kernel => ({
               ),
             ),
           );
-        const window = asm.seq(
-          total.set(asm.f32x4(first)),
-          asm.when(
-            asm.op(
-              'i32.and',
-              asm.op('i32.gt_s', r.count.get, asm.i32(0)),
-              asm.op('i32.gt_s', s.count.get, asm.i32(0)),
-            ),
-            asm.seq(
-              pointer.set(base.get),
-              times(
-                rowLeft,
-                r.count,
-                asm.seq(
-                  times(
-                    left,
-                    s.count,
-                    asm.seq(
-                      total.set(asm.op(combine, total.get, asm.load('v128.load', pointer.get))),
-                      pointer.advance(fromColumn * dilation[1]),
+        const window = (held: readonly Local[]) =>
+          asm.seq(
+            ...held.map((total) => total.set(asm.f32x4(first))),
+            asm.when(
+              asm.op(
+                'i32.and',
+                asm.op('i32.gt_s', r.count.get, asm.i32(0)),
+                asm.op('i32.gt_s', s.count.get, asm.i32(0)),
+              ),
+              asm.seq(
+                pointer.set(base.get),
+                times(
+                  rowLeft,
+                  r.count,
+                  asm.seq(
+                    times(
+                      left,
+                      s.count,
+                      asm.seq(
+                        ...held.map((total, v) =>
+                          total.set(
+                            asm.op(combine, total.get, asm.load('v128.load', pointer.get, 16 * v)),
+                          ),
+                        ),
+                        pointer.advance(fromColumn * dilation[1]),
+                      ),
                     ),
+                    pointer.advance(jump.get),
                   ),
-                  pointer.advance(jump.get),
                 ),
               ),
             ),
-          ),
-        );
-        const vectors = (c - (c % 4)) / 4;
+          );
+        const group = 4 * heldVectors;
+        const rest = c % group;
+        /** The last of few channels are read with what lies behind them. */
+        const remaining = totals.slice(0, Math.ceil(rest / 4));
+        const store = (held: readonly Local[], channels: number) =>
+          held.map((total, v) =>
+            storeLanes(
+              asm,
+              v === 0 ? target.get : asm.op('i32.add', target.get, asm.i32(16 * v)),
+              total,
+              Math.min(4, channels - 4 * v),
+            ),
+          );
         const pixel = asm.seq(
           s.clip,
           base.set(
@@ -143,11 +163,11 @@ const pool = (op: OpName, combine: OpcodeName, first: number): Kernel => ({
           target.set(to!.get),
           nest(
             asm,
-            [{ extent: vectors, steps: [16, 16] }],
+            [{ extent: (c - rest) / group, steps: [4 * group, 4 * group] }],
             [target, base],
-            asm.seq(window, storeLanes(asm, target.get, total, 4)),
+            asm.seq(window(totals), ...store(totals, group)),
           ),
-          c % 4 > 0 ? asm.seq(window, storeLanes(asm, target.get, total, c % 4)) : asm.seq(),
+          rest > 0 ? asm.seq(window(remaining), ...store(remaining, rest)) : asm.seq(),
         );
         const line = asm.seq(
           r.clip,
