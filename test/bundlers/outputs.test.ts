@@ -63,14 +63,15 @@ t.test('esbuild: from scripts in folders', async (t) => {
 });
 
 t.test('esbuild: from a single output file', async (t) => {
-  const extra = { entryPoints: ['main.js'], format: 'esm', outfile: 'out/only.js' } as const;
-  const root = await withEsbuild(t, extra);
+  const outfile = 'out/only.js';
+  const root = await withEsbuild(t, { entryPoints: ['main.js'], format: 'esm', outfile });
   await runs(t, join(root, 'out', 'only.js'));
 });
 
 t.test('esbuild: from CommonJS', async (t) => {
-  const extra = { entryPoints: ['main.js'], format: 'cjs', platform: 'node' } as const;
-  const root = await withEsbuild(t, { ...extra, outfile: 'out/only.cjs' });
+  const outfile = 'out/only.cjs';
+  const extra: BuildOptions = { entryPoints: ['main.js'], platform: 'node', outfile };
+  const root = await withEsbuild(t, { ...extra, format: 'cjs' });
   await runs(t, join(root, 'out', 'only.cjs'));
 });
 

@@ -238,6 +238,8 @@ t.test("ends with 1 for the user's faults", async (t) => {
   for (const args of [
     ['inspect', 'missing.onnx'],
     ['inspect', direction, '--shape', '1xq'],
+    ['inspect', direction, '--shpae', '1x3x48x96'],
+    ['build', direction, '--out', tmpdir(), '--sparsity', '0.5'],
     ['inspect', direction, '--shape', '1x4x48x96'],
   ]) {
     const ended = await run(process.execPath, [...cli, ...args]).catch((error) => error);

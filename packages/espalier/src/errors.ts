@@ -18,6 +18,12 @@ export const laterDirective = (what: string, why: string): EspalierError =>
     hint: 'leave it out; nothing is ignored silently',
   });
 
+/** The command line names an option that the command does not have. */
+export const unknownOption = (name: string, nearest: string | undefined, all: string) =>
+  new EspalierError('UNKNOWN_OPTION', `there is no option --${name}`, {
+    hint: nearest ? `did you mean --${nearest}?` : `the options are ${all}`,
+  });
+
 /** The model file cannot be read. */
 export const noModel = (file: string, cause: unknown): EspalierError =>
   new EspalierError('NO_MODEL', 'the model file cannot be read', {
