@@ -19,6 +19,7 @@ import { writeOnnx } from '@espalier/importers';
 import { createBuilder } from '@espalier/ir';
 import type { Model } from 'espalier';
 import t, { type Test } from 'tap';
+import ts from 'typescript';
 import { modelPath, placeModels } from '../../fixtures/models/place-models.ts';
 import { type BuiltModel, buildModel } from '../../packages/espalier/src/build.ts';
 import { openCache } from '../../packages/espalier/src/cache.ts';
@@ -213,6 +214,30 @@ t.test('writes a module that runs without a plugin', async (t) => {
     const error = relativeError(outputs[name]!.data, data);
     t.ok(error <= 1e-4, `${name} is off by ${error} from onnxruntime`);
   }
+});
+
+t.test('writes types that know names, element types and shapes', async (t) => {
+  const out = folder(t);
+  await writeModel(direction, query, out);
+  const check = (code: string) => {
+    const file = join(out, 'use.ts');
+    writeFileSync(file, `import net from './text-direction.js';\n${code}\n`);
+    const options = {
+      ...{ strict: true, noEmit: true, types: [], lib: ['lib.es2022.d.ts', 'lib.dom.d.ts'] },
+      module: ts.ModuleKind.NodeNext,
+      moduleResolution: ts.ModuleResolutionKind.NodeNext,
+    };
+    const program = ts.createProgram([file], options);
+    return ts
+      .getPreEmitDiagnostics(program)
+      .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'));
+  };
+  writeFileSync(join(out, 'package.json'), '{ "type": "module" }');
+  const good = `const { 'softmax_0.tmp_0': y } = await net.run({ x: new Float32Array(3) });
+    const rows: 1 = y.shape[0]; const data: Float32Array = y.data; void rows; void data;`;
+  t.same(check(good), [], 'right uses pass');
+  t.match(check('net.run({ y: new Float32Array(3) });'), [/'y' does not exist/], 'names are known');
+  t.match(check('net.run({ x: new Int32Array(3) });'), [/not assignable/], 'so are element types');
 });
 
 t.test('builds and inspects from the command line', async (t) => {

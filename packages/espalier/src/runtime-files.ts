@@ -28,6 +28,19 @@ export async function runtimeFiles(): Promise<Readonly<Record<string, string>>> 
   return Object.fromEntries(files.filter(([, code]) => !/^\s*export \{\};\s*$/.test(code)));
 }
 
+/** The declarations of the runtime's modules by name, for a copy that stands alone. */
+export async function runtimeTypes(): Promise<Readonly<Record<string, string>>> {
+  const { folder, built } = runtimeFolder();
+  const names = (await readdir(folder)).filter((name) => /\.ts$/.test(name)).sort();
+  const files = names.map(async (name) => {
+    const text = await readFile(join(folder, name), 'utf8');
+    return built
+      ? ([name, text.replace(/^\/\/# sourceMappingURL=.*$/m, '')] as const)
+      : ([name.replace(/\.ts$/, '.d.ts'), await declare(text)] as const);
+  });
+  return Object.fromEntries(await Promise.all(files));
+}
+
 /**
  * The path of the runtime's entry. Where the packages run from their sources, it is a copy without
  * types in `folder`, since not every bundler reads TypeScript.
@@ -55,4 +68,11 @@ async function strip(text: string): Promise<string> {
     removeComments: false,
   };
   return ts.transpileModule(text, { compilerOptions }).outputText;
+}
+
+/** Keeps types only. */
+async function declare(text: string): Promise<string> {
+  const { default: ts } = await import('typescript');
+  return ts.transpileDeclaration(text, { compilerOptions: { isolatedDeclarations: true } })
+    .outputText;
 }

@@ -6,7 +6,7 @@ import { modelType, moduleText } from '@espalier/compiler';
 import { type BuiltModel, buildModel } from './build.ts';
 import { type Cache, replaceFile } from './cache.ts';
 import { parseDirectives } from './directives.ts';
-import { runtimeFiles } from './runtime-files.ts';
+import { runtimeFiles, runtimeTypes } from './runtime-files.ts';
 
 /** What was written. */
 export interface WrittenModel {
@@ -31,7 +31,7 @@ export async function writeModel(
 ): Promise<WrittenModel> {
   const built = await buildModel(file, parseDirectives(query), cache);
   const stem = basename(file).replace(/\.[^.]*$/, '');
-  const runtime = Object.entries(await runtimeFiles()).map(
+  const runtime = Object.entries({ ...(await runtimeFiles()), ...(await runtimeTypes()) }).map(
     ([name, text]) => [join('espalier-runtime', name), text] as const,
   );
   const url = (name: string) => `new URL(${JSON.stringify(`./${name}`)}, import.meta.url)`;
