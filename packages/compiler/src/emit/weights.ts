@@ -28,18 +28,32 @@ export interface WeightFile {
 }
 
 /**
- * Layers with fewer weights stay as they are: they hardly weigh anything, and errors made in them
- * spread furthest.
+ * Layers of fewer weights stay as they are, and so do the smallest layers that hold this share of all
+ * weights together: they hardly weigh anything, and errors made in them spread furthest.
  */
 const worthPacking = 4096;
+const sharedExact = 0.1;
+
+/** The constants that are stored with fewer bits. */
+function choosePacked(constants: readonly PlacedConstant[]): Set<PlacedConstant> {
+  const packable = constants
+    .filter(({ layout, words }) => layout !== undefined && words.length >= worthPacking)
+    .sort((a, b) => a.words.length - b.words.length);
+  let exact = sharedExact * packable.reduce((sum, { words }) => sum + words.length, 0);
+  return new Set(
+    packable.filter(({ words }) => {
+      exact -= words.length;
+      return exact < 0;
+    }),
+  );
+}
 
 /** Lays constants out in a file: first those stored as they are, then the packed ones. */
 export function encodeWeights(
   constants: readonly PlacedConstant[],
   format: WeightFormat,
 ): WeightFile {
-  const packs = ({ layout, words }: PlacedConstant) =>
-    format !== 'f32' && layout !== undefined && words.length >= worthPacking;
+  const chosen = format === 'f32' ? new Set<PlacedConstant>() : choosePacked(constants);
   const parts: { readonly offset: number; readonly bytes: Uint8Array }[] = [];
   let length = 0;
   const append = (bytes: Uint8Array): number => {
@@ -52,11 +66,11 @@ export function encodeWeights(
 
   const plain = new Map<Buffer, number>();
   for (const constant of constants)
-    if (!packs(constant)) plain.set(constant.buffer, append(bytesOf(constant.words)));
+    if (!chosen.has(constant)) plain.set(constant.buffer, append(bytesOf(constant.words)));
   length = aligned(length);
   const packed = constants.flatMap((constant): Packed[] => {
     const { buffer, words, layout } = constant;
-    if (!layout || format === 'f32' || !packs(constant)) return [];
+    if (!layout || format === 'f32' || !chosen.has(constant)) return [];
     const values = new Float32Array(words.buffer, words.byteOffset, words.length);
     const encode = format === 'f16' ? encodeHalves : encodeInt8;
     const { scales, codes } = encode(values, layout);
