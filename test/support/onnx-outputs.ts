@@ -1,6 +1,7 @@
 // The oracle for whole models: onnxruntime-node on the original file.
 
-import * as ort from 'onnxruntime-node';
+import { readFileSync } from 'node:fs';
+import { runOnnx } from './onnxruntime.ts';
 
 /** Values of one tensor. */
 export interface Values {
@@ -8,27 +9,19 @@ export interface Values {
   readonly shape: readonly number[];
 }
 
-/** The outputs of a model for float inputs, one thread. */
+/** The outputs of a model file for float inputs. */
 export async function onnxOutputs(
   file: string,
   inputs: Readonly<
     Record<string, { readonly data: Float32Array; readonly shape: readonly number[] }>
   >,
 ): Promise<Record<string, Values>> {
-  const session = await ort.InferenceSession.create(file, {
-    intraOpNumThreads: 1,
-    interOpNumThreads: 1,
-  });
-  const feeds = Object.entries(inputs).map(
-    ([name, { data, shape }]) => [name, new ort.Tensor('float32', data, shape)] as const,
+  const tensors = Object.entries(inputs).map(
+    ([name, { data, shape }]) => [name, { type: { dtype: 'f32', shape }, data }] as const,
   );
-  const results = await session.run(Object.fromEntries(feeds));
+  const results = await runOnnx(readFileSync(file), Object.fromEntries(tensors));
   return Object.fromEntries(
-    Object.entries(results).map(([name, { data, dims }]) => [
-      name,
-      // The fixture models give floats.
-      { data: data as Float32Array, shape: dims },
-    ]),
+    Object.entries(results).map(([name, { type, data }]) => [name, { data, shape: type.shape }]),
   );
 }
 
