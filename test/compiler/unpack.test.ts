@@ -14,7 +14,7 @@ function unpack(
   codes: Uint8Array,
   scales: readonly number[],
 ): Float32Array {
-  const { write } = unpackRoutine({ kind, layout });
+  const { write } = unpackRoutine({ kind, layout, preparation: undefined });
   const body = assemble(3, false, (asm) => write(asm, ...asm.params));
   const bytes = encodeModule([body], 16) as Uint8Array<ArrayBuffer>;
   const memory = new WebAssembly.Memory({ initial: 16 });

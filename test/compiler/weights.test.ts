@@ -82,7 +82,7 @@ t.test('the program says where weights go, and they fit', async (t) => {
   for (const { format } of formats) {
     const { program, weights }: Compiled = compile(
       layer(() => 1),
-      { weights: format },
+      { weights: format, exact: true },
     );
     const { byteOffset, bytes } = program.weights;
     t.equal(bytes, weights.length, `${format}: as long as the file`);

@@ -16,6 +16,8 @@ import { unpackRoutine } from './targets/wasm/unpack.ts';
 export interface CompileOptions {
   /** How weights are stored; default `f32`. */
   readonly weights?: WeightFormat;
+  /** Whether convolutions are computed as plain sums: no Winograd. Default false. */
+  readonly exact?: boolean;
 }
 
 /** Where memory and code go, for `inspect` and for logs. */
@@ -45,9 +47,12 @@ const readSlack = 64;
 const pageBytes = 65536;
 
 /** Compiles a graph for WebAssembly. The same graph and options give the same bytes. */
-export function compile(graph: Graph, { weights = 'f32' }: CompileOptions = {}): Compiled {
+export function compile(
+  graph: Graph,
+  { weights = 'f32', exact = false }: CompileOptions = {},
+): Compiled {
   const optimised = optimise(graph);
-  const { calls, constants, inputs, outputs } = lower(optimised);
+  const { calls, constants, inputs, outputs } = lower(optimised, { exact });
   const ports = [...inputs, ...outputs].map(({ buffer }) => buffer);
   const arena = placeBuffers(lifetimes(calls, ports));
   const file = encodeWeights(constants, weights);
@@ -60,8 +65,7 @@ export function compile(graph: Graph, { weights = 'f32' }: CompileOptions = {}):
     unpackedBytes += aligned(buffer.bytes);
   }
   for (const [buffer, offset] of file.plain) offsets.set(buffer, unpackedBytes + offset);
-  const plainBytes = file.packed[0]?.scalesOffset ?? file.bytes.length;
-  const arenaStart = aligned(unpackedBytes + plainBytes);
+  const arenaStart = aligned(unpackedBytes + file.plainBytes);
   for (const [buffer, offset] of arena.offsets) offsets.set(buffer, arenaStart + offset);
   const bytes = Math.max(arenaStart + arena.bytes, unpackedBytes + file.bytes.length) + readSlack;
 
@@ -100,7 +104,7 @@ export function compile(graph: Graph, { weights = 'f32' }: CompileOptions = {}):
     weights: file.bytes,
     report: {
       arenaBytes: arena.bytes,
-      weightBytes: unpackedBytes + plainBytes,
+      weightBytes: unpackedBytes + file.plainBytes,
       functions: new Set([...load, ...run].map(([fn]) => fn)).size,
       steps: calls.map(({ label }) => label),
       graph: optimised,

@@ -80,7 +80,10 @@ export async function buildModel(
   if (entry && kept && unchanged) return assemble(file, kept, entry.files, true);
 
   const { graph, externalReads } = readModel(bytes, file, directives.shape, external);
-  const { program, modules, weights } = compile(graph, { weights: directives.weights });
+  const { program, modules, weights } = compile(graph, {
+    weights: directives.weights,
+    exact: directives.exact,
+  });
   const files = { plain: modules.plain, relaxed: modules.relaxed, weights };
   await cache?.write(key, { data: { program, externalReads } satisfies Kept, files });
   return assemble(file, { program, externalReads }, files, false);

@@ -15,12 +15,15 @@ export interface Directives {
   readonly target: 'wasm';
   readonly shape: Shapes;
   readonly weights: WeightFormat;
+  readonly exact: boolean;
 }
 
 /** A word of the query: what it takes, and what stands where it is not given. */
 interface Directive<T> {
   readonly summary: string;
   readonly default: T;
+  /** What it means without a value; others need one. */
+  readonly bare?: string;
   /** @throws {EspalierError} BAD_DIRECTIVE, LATER_DIRECTIVE */
   parse(text: string): T;
   /** The value in its one canonical form. */
@@ -64,6 +67,16 @@ export const directives: Table = {
     },
     show: (value) => value,
   },
+  exact: {
+    summary: 'convolutions as plain sums, without Winograd: true or false',
+    default: false,
+    bare: 'true',
+    parse(text) {
+      if (text === 'true' || text === 'false') return text === 'true';
+      throw badDirective('exact', text, 'write exact, exact=true or exact=false');
+    },
+    show: String,
+  },
 };
 
 const pruning = 'models are compiled as they are, without pruning';
@@ -82,7 +95,6 @@ export const laterDirectives: Readonly<Record<string, string>> = {
   calib: 'calibration comes with pruning',
   seed: 'nothing is random in a build yet',
   precision: 'everything is computed in f32',
-  exact: 'everything is computed in f32, as the model says',
 };
 
 /** Words that the bundlers themselves take: an import with one of them is not ours. */
@@ -127,14 +139,17 @@ export function parseDirectives(query: string): Directives {
       throw unknownDirective(name, nearest(name, all), Object.keys(directives).join(', '));
     }
     if (given.has(name)) throw badDirective(name, value ?? '', 'it is given twice');
-    const { parse, summary } = directives[name];
-    if (!value) throw badDirective(name, '', summary);
-    given.set(name, parse(value));
+    const { parse, summary, bare } = directives[name];
+    const text = value || (value === undefined ? bare : undefined);
+    if (!text) throw badDirective(name, '', summary);
+    given.set(name, parse(text));
   }
-  const of = <K extends keyof Directives>(name: K): Directives[K] =>
-    // The table's own parser made the value.
-    given.has(name) ? (given.get(name) as Directives[K]) : directives[name].default;
-  return { target: of('target'), shape: of('shape'), weights: of('weights') };
+  const all = names.map((name) => [
+    name,
+    given.has(name) ? given.get(name) : directives[name].default,
+  ]);
+  // The table's own parsers made the values.
+  return Object.fromEntries(all) as Directives;
 }
 
 /** The one form of equal queries: sorted, defaults left out. */
@@ -143,8 +158,11 @@ export function normalise(given: Directives): string {
     const value = directives[name].show(given[name]);
     return value === directives[name].show(directives[name].default) ? '' : `${name}=${value}`;
   };
-  return [show('shape'), show('target'), show('weights')].filter(Boolean).join('&');
+  return names.map(show).filter(Boolean).sort().join('&');
 }
+
+// The keys of a literal table.
+const names = Object.keys(directives) as (keyof Directives)[];
 
 const isDirective = (name: string): name is keyof Directives => Object.hasOwn(directives, name);
 

@@ -47,7 +47,7 @@ export function costs(graph: Graph): NodeCost[] {
     }));
 }
 
-function macsOf(node: OpNode): number {
+export function macsOf(node: OpNode): number {
   const types = splitInputs(node).own.map(({ type }) => type);
   const result = inferOp(node.op, types, node.attrs);
   return opOf(node.op).macs(node.attrs, types, result);

@@ -9,6 +9,7 @@ export {
   bytesOf,
   costs,
   macs,
+  macsOf,
   type NodeCost,
   parameterBytes,
 } from './cost.ts';

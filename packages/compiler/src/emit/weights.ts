@@ -3,19 +3,20 @@
 import { aligned } from '../plan/arena.ts';
 import type { PlacedConstant } from '../plan/constants.ts';
 import type { Buffer } from '../plan/view.ts';
-import type { WeightLayout } from '../targets/wasm/kernel.ts';
+import type { Preparation, WeightLayout } from '../targets/wasm/kernel.ts';
 import { encodeF16 } from './half.ts';
 
 /** How weights are stored (`?weights=`). */
 export type WeightFormat = 'f32' | 'f16' | 'int8';
 
-/** Weights that a load step has to unpack; offsets are from the start of the file. */
+/** Weights that a load step has to unpack or to prepare; offsets are from the start of the file. */
 export interface Packed {
-  readonly kind: 'f16' | 'int8';
+  readonly kind: WeightFormat;
   readonly buffer: Buffer;
   readonly layout: WeightLayout;
+  readonly preparation: Preparation | undefined;
   readonly fileOffset: number;
-  /** One f32 for each block and lane. */
+  /** One f32 for each block and lane; `f32` weights have none. */
   readonly scalesOffset: number;
 }
 
@@ -25,6 +26,8 @@ export interface WeightFile {
   /** Constants that are used where they lie in the file: offset by buffer. */
   readonly plain: ReadonlyMap<Buffer, number>;
   readonly packed: readonly Packed[];
+  /** Where the packed part begins: nothing from here on is read after the load steps. */
+  readonly plainBytes: number;
 }
 
 /**
@@ -48,7 +51,7 @@ function choosePacked(constants: readonly PlacedConstant[]): Set<PlacedConstant>
   );
 }
 
-/** Lays constants out in a file: first those stored as they are, then the packed ones. */
+/** Lays constants out in a file: first those used where they lie, then those a load step reads. */
 export function encodeWeights(
   constants: readonly PlacedConstant[],
   format: WeightFormat,
@@ -66,21 +69,28 @@ export function encodeWeights(
 
   const plain = new Map<Buffer, number>();
   for (const constant of constants)
-    if (!chosen.has(constant)) plain.set(constant.buffer, append(bytesOf(constant.words)));
+    if (!chosen.has(constant) && !constant.preparation)
+      plain.set(constant.buffer, append(bytesOf(constant.words)));
   length = aligned(length);
+  const plainBytes = length;
   const packed = constants.flatMap((constant): Packed[] => {
-    const { buffer, words, layout } = constant;
-    if (!layout || format === 'f32' || !chosen.has(constant)) return [];
+    const { buffer, words, layout, preparation } = constant;
+    const kind = chosen.has(constant) ? format : 'f32';
+    if (!layout || (kind === 'f32' && !preparation)) return [];
+    const common = { kind, buffer, layout, preparation };
+    if (kind === 'f32') {
+      const fileOffset = append(bytesOf(words));
+      return [{ ...common, fileOffset, scalesOffset: fileOffset }];
+    }
     const values = new Float32Array(words.buffer, words.byteOffset, words.length);
-    const encode = format === 'f16' ? encodeHalves : encodeInt8;
-    const { scales, codes } = encode(values, layout);
+    const { scales, codes } = (kind === 'f16' ? encodeHalves : encodeInt8)(values, layout);
     const scalesOffset = append(bytesOf(scales));
-    return [{ kind: format, buffer, layout, scalesOffset, fileOffset: append(codes) }];
+    return [{ ...common, scalesOffset, fileOffset: append(codes) }];
   });
 
   const bytes = new Uint8Array(length);
   for (const part of parts) bytes.set(part.bytes, part.offset);
-  return { bytes, plain, packed };
+  return { bytes, plain, packed, plainBytes };
 }
 
 const bytesOf = (data: Uint32Array | Float32Array | Int8Array): Uint8Array =>

@@ -1,7 +1,7 @@
 // Constants on their way to the weights file: 32-bit words, each array once.
 
 import { rowMajorStrides, type Tensor, type TensorData } from '@espalier/ir';
-import type { WeightLayout } from '../targets/wasm/kernel.ts';
+import type { Preparation, WeightLayout } from '../targets/wasm/kernel.ts';
 import type { Buffer, Order } from './view.ts';
 
 /** Data for the weights file, and the buffer that it will be in. */
@@ -10,6 +10,8 @@ export interface PlacedConstant {
   readonly words: Uint32Array;
   /** Present for weights that may be stored with fewer bits. */
   readonly layout: WeightLayout | undefined;
+  /** What the buffer holds is made of the words at load. */
+  readonly preparation: Preparation | undefined;
 }
 
 /** The elements as 32-bit words, as memory holds them. */
@@ -27,7 +29,7 @@ export function hashWords(words: Uint32Array): number {
 
 /** Collects constants; equal ones share a buffer. */
 export interface ConstantPool {
-  add(data: TensorData, label: string, layout?: WeightLayout): Buffer;
+  add(data: TensorData, label: string, layout?: WeightLayout, preparation?: Preparation): Buffer;
   /** In order of first use. */
   readonly all: readonly PlacedConstant[];
 }
@@ -40,18 +42,19 @@ export function createConstantPool(
   const byHash = new Map<string, PlacedConstant[]>();
   return {
     all,
-    add(data, label, layout) {
+    add(data, label, layout, preparation) {
       const words = wordsOf(data);
       const shape = layout ? `${layout.blocks},${layout.rows},${layout.lanes}` : '';
       const key = `${words.length}:${hashWords(words)}:${shape}`;
-      const twins = byHash.get(key) ?? [];
+      // Two preparations are never known to be the same.
+      const twins = preparation ? [] : (byHash.get(key) ?? []);
       const twin = twins.find((other) => other.words.every((word, i) => word === words[i]));
       if (twin) return twin.buffer;
-      const buffer = newBuffer(words.byteLength, 'constant', label);
-      const placed = { buffer, words, layout };
-      byHash.set(key, [...twins, placed]);
+      const bytes = preparation?.bytes ?? words.byteLength;
+      const placed = { buffer: newBuffer(bytes, 'constant', label), words, layout, preparation };
+      if (!preparation) byHash.set(key, [...twins, placed]);
       all.push(placed);
-      return buffer;
+      return placed.buffer;
     },
   };
 }

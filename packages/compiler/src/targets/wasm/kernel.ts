@@ -25,6 +25,22 @@ export interface WeightLayout {
   readonly lanes: number;
 }
 
+/**
+ * What is made of weights when a model is loaded, from the form in which they are shipped. The rows of
+ * a `WeightLayout` are taken a few at a time, always as floats.
+ */
+export interface Preparation {
+  /** Bytes of the result. */
+  readonly bytes: number;
+  /** Rows of the layout that one round takes. */
+  readonly rows: number;
+  /**
+   * Statement: one round. `row(i, v)` is vector `v` of its `i`-th row; the code moves `to` on to where
+   * the next round writes.
+   */
+  write(asm: Assembler, row: (index: number, vector: number) => Expr, to: Local): Expr;
+}
+
 /** One call to emit: a function of addresses, and the addresses. */
 export interface Call {
   /** For reports and profiles: "conv 3x3 s2". */
@@ -43,9 +59,15 @@ export interface Emitter {
   call(call: Call): void;
   /**
    * Places data in the weights segment. `layout` marks weights that may be shipped as f16 or as
-   * int8 with one scale per (block, lane); without it they are shipped as they are.
+   * int8 with one scale per (block, lane); without it they are shipped as they are. With a
+   * preparation, the address is that of its result.
    */
-  constant(data: TensorData, label: string, layout?: WeightLayout): Address;
+  constant(
+    data: TensorData,
+    label: string,
+    layout?: WeightLayout,
+    preparation?: Preparation,
+  ): Address;
   /** Memory for this node alone. */
   scratch(bytes: number, label: string): Address;
 }
@@ -65,6 +87,8 @@ export interface Site {
 /** Generates the code of one op. Tables of kernels are ordered: the first that accepts is taken unless costs say otherwise. */
 export interface Kernel {
   readonly name: string;
+  /** Its rounding errors are larger than those of sums in any order: `?exact` does without it. */
+  readonly inexact?: boolean;
   /** Whether it can run this node; by default it can. */
   accepts?(node: OpNode): boolean;
   /**

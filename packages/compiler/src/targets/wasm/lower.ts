@@ -58,8 +58,14 @@ export interface Lowered {
   readonly outputs: readonly PortBuffer[];
 }
 
+/** What a user may forbid. */
+export interface LowerOptions {
+  /** Whether kernels whose rounding errors exceed those of plain sums stay out. */
+  readonly exact: boolean;
+}
+
 /** Lowers a graph of primitives. */
-export function lower(graph: Graph): Lowered {
+export function lower(graph: Graph, options: LowerOptions): Lowered {
   const calls: Call[] = [];
   const views = new Map<Node, View>();
   const arrangedViews = new Map<string, View>();
@@ -73,8 +79,8 @@ export function lower(graph: Graph): Lowered {
   const constants: ConstantPool = createConstantPool(newBuffer);
   const emit: Emitter = {
     call: (call) => calls.push(call),
-    constant: (data, label, layout) => ({
-      buffer: constants.add(data, label, layout),
+    constant: (data, label, layout, preparation) => ({
+      buffer: constants.add(data, label, layout, preparation),
       byteOffset: 0,
     }),
     scratch: (bytes, label) => ({ buffer: newBuffer(bytes, 'scratch', label), byteOffset: 0 }),
@@ -83,7 +89,7 @@ export function lower(graph: Graph): Lowered {
   const order = topologicalOrder(graph);
   const chosen = new Map<OpNode, Kernel>();
   for (const node of order)
-    if (node.kind === 'op' && !isAlias(node)) chosen.set(node, chooseKernel(node));
+    if (node.kind === 'op' && !isAlias(node)) chosen.set(node, chooseKernel(node, options));
   const halos = wishedHalos(chosen);
 
   /** A new buffer for a value, cleared around where it has a halo. */
@@ -261,9 +267,11 @@ const aliases: readonly string[] = ['transpose', 'slice', 'expand', 'reshape'];
 /** Ops that are a view of their operand, unless something is to be done to the elements. */
 const isAlias = (node: OpNode): boolean => aliases.includes(node.op) && !node.epilogue;
 
-function chooseKernel(node: OpNode): Kernel {
+function chooseKernel(node: OpNode, { exact }: LowerOptions): Kernel {
   const table: Readonly<Record<string, readonly Kernel[]>> = kernels;
-  const able = (table[node.op] ?? []).filter((kernel) => kernel.accepts?.(node) ?? true);
+  const able = (table[node.op] ?? []).filter(
+    (kernel) => !(exact && kernel.inexact) && (kernel.accepts?.(node) ?? true),
+  );
   const [first] = able;
   assert(first, `a kernel runs ${node.op}`);
   const costOf = (kernel: Kernel) => kernel.cost?.(node) ?? Number.POSITIVE_INFINITY;

@@ -1,37 +1,55 @@
-// Load-time functions: weights stored as f16 or int8 become f32 where kernels expect them.
+// Load-time functions: weights stored with fewer bits become f32, and what kernels want made of them.
 
 import type { Packed } from '../../emit/weights.ts';
 import type { Assembler, Expr, Local } from './assembler.ts';
+import type { Preparation, WeightLayout } from './kernel.ts';
 import type { Routine } from './link.ts';
 
+/** Bytes of one weight as it is stored. */
+const codeBytes = { f32: 4, f16: 2, int8: 1 } as const;
+
 /** The function that unpacks: of the codes, the scales and the place of the result. */
-export const unpackRoutine = ({ kind, layout }: Pick<Packed, 'kind' | 'layout'>): Routine => ({
+export const unpackRoutine = ({
+  kind,
+  layout,
+  preparation = plainCopy(layout),
+}: Pick<Packed, 'kind' | 'layout' | 'preparation'>): Routine => ({
   args: ['codes', 'scales', 'result'],
 
   write(asm, from, scales, to) {
     const { blocks, rows, lanes } = layout;
-    const factors = Array.from({ length: lanes / 4 }, () => asm.v128Local());
-    const unpack = kind === 'f16' ? halves(asm) : bytes(asm);
-    const codeBytes = kind === 'f16' ? 2 : 1;
-    const row = asm.seq(
-      ...factors.map((factor, v) =>
-        asm.store(
-          'v128.store',
-          to!.get,
-          asm.op('f32x4.mul', unpack(from!, 4 * v * codeBytes), factor.get),
-          16 * v,
-        ),
-      ),
-      from!.advance(lanes * codeBytes),
-      to!.advance(4 * lanes),
+    const rowBytes = lanes * codeBytes[kind];
+    const factors = kind === 'f32' ? [] : Array.from({ length: lanes / 4 }, () => asm.v128Local());
+    const read = readers[kind](asm);
+    const row = (index: number, vector: number): Expr => {
+      const raw = read(from!, index * rowBytes + 4 * vector * codeBytes[kind]);
+      const factor = factors[vector];
+      return factor ? asm.op('f32x4.mul', raw, factor.get) : raw;
+    };
+    const round = asm.seq(
+      preparation.write(asm, row, to!),
+      from!.advance(preparation.rows * rowBytes),
     );
     const block = asm.seq(
       ...factors.map((factor, v) => factor.set(asm.load('v128.load', scales!.get, 16 * v))),
       scales!.advance(4 * lanes),
-      asm.range(asm.i32Local(), 0, rows, 1, row),
+      asm.range(asm.i32Local(), 0, rows / preparation.rows, 1, round),
     );
     return asm.range(asm.i32Local(), 0, blocks, 1, block);
   },
+});
+
+/** Nothing but unpacking. */
+const plainCopy = ({ blocks, rows, lanes }: WeightLayout): Preparation => ({
+  bytes: 4 * blocks * rows * lanes,
+  rows: 1,
+  write: (asm, row, to) =>
+    asm.seq(
+      ...Array.from({ length: lanes / 4 }, (_, v) =>
+        asm.store('v128.store', to.get, row(0, v), 16 * v),
+      ),
+      to.advance(4 * lanes),
+    ),
 });
 
 /** Four signed bytes as floats. */
@@ -72,3 +90,10 @@ function halves(asm: Assembler): (from: Local, offset: number) => Expr {
       value,
     );
 }
+
+/** Value: four weights as floats, by the form in which they are stored. */
+const readers = {
+  f32: (asm: Assembler) => (from: Local, offset: number) => asm.load('v128.load', from.get, offset),
+  f16: halves,
+  int8: bytes,
+} as const;

@@ -12,6 +12,7 @@ const args = {
   shape: { type: 'string', description: directives.shape.summary },
   weights: { type: 'string', description: directives.weights.summary },
   target: { type: 'string', description: directives.target.summary },
+  exact: { type: 'boolean', description: directives.exact.summary },
 } as const satisfies ArgsDef;
 
 /** Compiles a model into a folder. */
@@ -19,8 +20,8 @@ export const build: CommandDef<typeof args> = defineCommand({
   meta: { name: 'build', description: 'compile a model into a module and its files' },
   args,
   async run({ args }) {
-    const query = (['shape', 'weights', 'target'] as const)
-      .flatMap((name) => (args[name] ? [`${name}=${encodeURIComponent(args[name])}`] : []))
+    const query = (['shape', 'weights', 'target', 'exact'] as const)
+      .flatMap((name) => (args[name] ? [`${name}=${encodeURIComponent(`${args[name]}`)}`] : []))
       .join('&');
     const startMs = performance.now();
     const { built, module, files } = await writeModel(args.model, query, args.out);

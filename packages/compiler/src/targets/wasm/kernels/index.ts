@@ -17,6 +17,7 @@ import { maxPool, sumPool } from './pool.ts';
 import { reduce } from './reduce.ts';
 import { resample } from './resample.ts';
 import { softmax } from './softmax.ts';
+import { winogradF2, winogradF4 } from './winograd.ts';
 
 /** Primitives that are views of their operand, and need no code. */
 export type ViewName = 'transpose' | 'reshape' | 'slice' | 'expand';
@@ -24,7 +25,7 @@ export type ViewName = 'transpose' | 'reshape' | 'slice' | 'expand';
 /** Every kernel, by the primitive that it runs. */
 export const kernels: Readonly<Record<Exclude<PrimitiveName, ViewName>, readonly Kernel[]>> = {
   concat: [applyEpilogue(concat)],
-  conv: [depthwise, conv],
+  conv: [depthwise, conv, winogradF2, winogradF4],
   convTranspose: [convTranspose],
   gather: [applyEpilogue(gather)],
   layerNorm: [applyEpilogue(layerNorm)],

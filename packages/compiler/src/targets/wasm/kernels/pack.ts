@@ -3,7 +3,7 @@
 
 import type { Node, OpNode } from '@espalier/ir';
 import { type Address, moved, noHalo, type View } from '../../../plan/view.ts';
-import type { Site } from '../kernel.ts';
+import type { Preparation, Site } from '../kernel.ts';
 import { blocksOf } from './conv-tiles.ts';
 import { emitCopy } from './copy.ts';
 import { blockLanes } from './tile.ts';
@@ -24,6 +24,8 @@ export interface WeightShape {
   };
   /** The element that is first in this view. */
   readonly offset: number;
+  /** What is made of constant weights at load. */
+  readonly preparation?: Preparation;
 }
 
 /** Whether an operand can be packed at build. */
@@ -65,7 +67,7 @@ export function packedWeights(site: Site, index: number, shape: WeightShape): Ad
               to += blockLanes;
             }
     const layout = { blocks: groups * blocks, rows: taps, lanes: blockLanes };
-    return site.emit.constant(data, labelOf(node), layout);
+    return site.emit.constant(data, labelOf(node), layout, shape.preparation);
   }
   const source = site.input(index);
   const target = site.emit.scratch(4 * size, `${labelOf(node)}, packed`);

@@ -1,0 +1,129 @@
+// Winograd convolution: 3 × 3 kernels with stride 1 in a quarter of the multiplications.
+//
+//   for each block of tiles
+//     factors:  n × n inputs of each tile, transformed     [n²][tile][channel]
+//     products: n² matrix products with the weights        [n²][tile][output]
+//     outputs:  transformed back, epilogue, stored
+
+import { type AttrsOf, assert, elementCount, type OpNode } from '@espalier/ir';
+import { channelsLast, moved } from '../../../plan/view.ts';
+import type { Kernel, Preparation, Site } from '../kernel.ts';
+import { isConstant, packedBias, packedWeights } from './pack.ts';
+import { planWinograd, type WinogradPlan } from './winograd-plan.ts';
+import { emitWinograd } from './winograd-stages.ts';
+import { f2, f4, type WinogradForm } from './winograd-transforms.ts';
+
+/** Below this many channels the transforms cost more than they save. */
+const fewestChannels = 8;
+
+function accepts(node: OpNode): boolean {
+  const { stride, dilation, groups } = node.attrs as AttrsOf<'conv'>; // its op says so
+  const [o, i, r, s] = node.inputs[1]!.type.shape as [number, number, number, number];
+  return (
+    r === 3 &&
+    s === 3 &&
+    groups === 1 &&
+    [...stride, ...dilation].every((step) => step === 1) &&
+    Math.min(o, i) >= fewestChannels &&
+    elementCount(node.type.shape) > 0 &&
+    isConstant(node, 1) &&
+    isConstant(node, 2)
+  );
+}
+
+/** Weights as they are shipped, `[block][i][r][s][8]`, become `[n²][block][i][8]` at load. */
+function prepared({ weights: g, n }: WinogradForm, plan: WinogradPlan): Preparation {
+  return {
+    bytes: n * n * plan.weightStep,
+    rows: 9,
+    write(asm, row, to) {
+      const half = Array.from({ length: 3 * n }, () => asm.v128Local());
+      /** Σ g[k] · value(k), without the zeros. */
+      const combined = (factors: readonly number[], value: (k: number) => () => void) =>
+        factors
+          .map((factor, k) => ({ factor, term: value(k) }))
+          .filter(({ factor }) => factor !== 0)
+          .map(({ factor, term }) =>
+            factor === 1 ? term : asm.op('f32x4.mul', asm.f32x4(factor), term),
+          )
+          .reduce((sum, term) => asm.op('f32x4.add', sum, term));
+      const vector = (v: number) =>
+        asm.seq(
+          ...half.map((local, at) =>
+            local.set(combined(g[Math.floor(at / 3)]!, (k) => row(3 * k + (at % 3), v))),
+          ),
+          ...Array.from({ length: n * n }, (_, e) => {
+            const line = Math.floor(e / n);
+            const value = combined(g[e % n]!, (k) => half[3 * line + k]!.get);
+            return asm.store('v128.store', to.get, value, e * plan.weightStep + 16 * v);
+          }),
+        );
+      return asm.seq(vector(0), vector(1), to.advance(32));
+    },
+  };
+}
+
+/** What tiles, transforms and the stream of weights cost, in ns: rates of a 4 GHz x86 core. */
+function costOf(node: OpNode, form: WinogradForm): number {
+  const plan = planWinograd(node, form);
+  const tiles = plan.images * plan.tileRows * plan.tileColumns;
+  const positions = form.n * form.n;
+  const products = (2 * positions * tiles * plan.inputs * plan.outputs) / 45;
+  const transforms = positions * tiles * (plan.inputs + plan.outputs) * 0.25;
+  const weightBytes = positions * plan.weightStep;
+  const streamed = weightBytes > 4 << 20 ? weightBytes / 12 : 0;
+  return products + transforms + streamed;
+}
+
+function lower(site: Site, form: WinogradForm): void {
+  const { node, output, extras, epilogue, emit } = site;
+  const plan = planWinograd(node, form);
+  const { inputs, outputs, halo } = plan;
+  const positions = form.n * form.n;
+  const x = site.input(0);
+  const [w] = node.inputs.slice(1);
+  assert(w?.kind === 'constant', 'it accepts constants only');
+  const raw = packedWeights(site, 1, {
+    groups: 1,
+    outputs,
+    inputs: 9,
+    rows: 1,
+    columns: inputs,
+    strides: { group: 0, output: 9 * inputs, input: 1, row: 0, column: 9 },
+    offset: 0,
+    preparation: prepared(form, plan),
+  });
+  const back = halo[0] * x.strides[2]! + halo[1] * x.strides[3]!;
+  emit.call({
+    label: `winograd F(${form.m},3) ${node.name}`,
+    args: [
+      moved(x.address, -4 * back),
+      raw,
+      emit.scratch(positions * plan.factorStep, `${node.name}, factors`),
+      emit.scratch(positions * plan.productStep, `${node.name}, products`),
+      emit.scratch(16 * form.n * form.n, `${node.name}, half-transformed`),
+      packedBias(site, 2, 1, outputs),
+      output.address,
+      ...extras.map(({ address }) => address),
+    ],
+    write: (asm, ...pointers) =>
+      emitWinograd(asm, { form, plan, x, y: output, extras, epilogue }, pointers),
+  });
+}
+
+const winograd = (form: WinogradForm): Kernel => ({
+  name: `conv-winograd-f${form.m}`,
+  inexact: true,
+  accepts,
+  reads: () => [0],
+  wish: (node) => ({ unitAxis: 1, halo: planWinograd(node, form).halo }),
+  order: () => channelsLast(4),
+  cost: (node) => costOf(node, form),
+  lower: (site) => lower(site, form),
+});
+
+/** Tiles of 2 × 2: for small images. */
+export const winogradF2 = winograd(f2);
+
+/** Tiles of 4 × 4. */
+export const winogradF4 = winograd(f4);
