@@ -47,6 +47,7 @@ export function costs(graph: Graph): NodeCost[] {
     }));
 }
 
+/** Multiply-adds of one node, as its op's record counts them. */
 export function macsOf(node: OpNode): number {
   const types = splitInputs(node).own.map(({ type }) => type);
   const result = inferOp(node.op, types, node.attrs);
