@@ -2,6 +2,7 @@ import type { AttrsOf, Node } from '@espalier/ir';
 import { parseScalar } from '@espalier/ir';
 import t from 'tap';
 import { agrees, caseOf, type Operands } from '../support/agrees.ts';
+import { withKernel } from '../support/run-compiled.ts';
 
 type Attrs = AttrsOf<'conv'>;
 
@@ -100,6 +101,8 @@ t.test('agrees where channels are depthwise', async (t) => {
               }),
             ),
             `${channels} channels, ${r}×${s} over ${pixels}, ${JSON.stringify(attrs)}`,
+            1e-5,
+            withKernel('conv-depthwise'),
           );
           if (channels > 1)
             t.match(compiled.report.steps.join(), /depthwise/, 'by the kernel for it');

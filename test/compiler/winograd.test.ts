@@ -1,8 +1,9 @@
+import type { CompileOptions } from '@espalier/compiler';
 import type { Node } from '@espalier/ir';
 import { parseScalar } from '@espalier/ir';
 import t from 'tap';
 import { agrees, type Case, caseOf, type Operands, worstError } from '../support/agrees.ts';
-import { start } from '../support/run-compiled.ts';
+import { start, withKernel } from '../support/run-compiled.ts';
 
 type Pads = readonly [number, number, number, number];
 
@@ -19,10 +20,11 @@ const filter =
       groups: 1,
     });
 
-const formOf = ({ graph }: Case): string | undefined =>
-  start(graph)
-    .compiled.report.steps.map((label) => /F\(\d/.exec(label)?.[0])
-    .find(Boolean);
+/** The kernels that a case is compiled to. */
+const kernelsOf = ({ graph }: Case, options: CompileOptions = {}): string[] =>
+  start(graph, options).compiled.report.work.map(({ kernel }) => kernel);
+
+const forms = ['conv-winograd-f2', 'conv-winograd-f4'] as const;
 
 // Lavin & Gray give relative errors of 1e-5 for F(4,3); a tenth of the bar for the whole network.
 const tolerance = 2e-5;
@@ -41,8 +43,12 @@ t.test('agrees where tiles stick out of the image', async (t) => {
       [64, 32],
     ] as const) {
       const made = caseOf(filter([1, channels, h, w], outputs));
-      t.ok(formOf(made), `${channels} to ${outputs} over ${h}×${w} is cut into tiles`);
-      agrees(t, made, `${channels} to ${outputs} over ${h}×${w}`, tolerance);
+      for (const form of forms) {
+        const title = `${form}, ${channels} to ${outputs} over ${h}×${w}`;
+        const { compiled } = agrees(t, made, title, tolerance, withKernel(form));
+        const used = compiled.report.work.map(({ kernel }) => kernel);
+        t.ok(used.includes(form), `${title} is cut into tiles`);
+      }
     }
 });
 
@@ -52,14 +58,28 @@ t.test('agrees with any padding, for several images, and in many blocks', async 
     [1, 0, 0, 2],
     [2, 2, 1, 3],
   ] as const)
-    agrees(t, caseOf(filter([2, 24, 11, 10], 40, pads)), `padded by ${pads}`, tolerance);
-  agrees(t, caseOf(filter([1, 96, 37, 150], 96)), 'blocks that overlap', tolerance);
+    for (const form of forms)
+      agrees(
+        t,
+        caseOf(filter([2, 24, 11, 10], 40, pads)),
+        `${form}, padded by ${pads}`,
+        tolerance,
+        withKernel(form),
+      );
+  for (const form of forms)
+    agrees(
+      t,
+      caseOf(filter([1, 96, 37, 150], 96)),
+      `${form}, blocks that overlap`,
+      tolerance,
+      withKernel(form),
+    );
 });
 
-t.test('takes small tiles where the weights of large ones would not pay', async (t) => {
-  const made = caseOf(filter([1, 512, 7, 7], 512));
-  t.equal(formOf(made), 'F(2', '512 channels at 7×7');
-  agrees(t, made, '512 channels at 7×7', tolerance);
+t.test('is taken where it pays', async (t) => {
+  const transforms = (made: Case) => kernelsOf(made).some((name) => name.includes('winograd'));
+  t.ok(transforms(caseOf(filter([1, 64, 28, 28], 64))), '64 channels at 28×28');
+  t.notOk(transforms(caseOf(filter([1, 8, 3, 3], 8))), 'not for a handful of pixels');
 });
 
 t.test('finishes with bias, residual and a long epilogue', async (t) => {
@@ -67,18 +87,19 @@ t.test('finishes with bias, residual and a long epilogue', async (t) => {
     const y = filter([1, 32, 14, 10], 30)({ b, input, constant });
     return b.map([y, input(1, 30, 14, 10)], { expr: parseScalar('erf(a0 + a1) * a0') });
   });
-  t.ok(formOf(made), 'it is cut into tiles');
-  agrees(t, made, 'y + residual through erf', tolerance);
+  for (const form of forms)
+    agrees(t, made, `y + residual through erf, ${form}`, tolerance, withKernel(form));
 });
 
 t.test('ships weights in fewer bits, transformed at load', async (t) => {
   const { graph, inputs } = caseOf(filter([1, 64, 16, 16], 64));
-  const exact = start(graph).run(inputs).y!;
+  const options = withKernel('conv-winograd-f4');
+  const exact = start(graph, options).run(inputs).y!;
   for (const [weights, most] of [
     ['f16', 1e-3],
     ['int8', 2e-2],
   ] as const) {
-    const running = start(graph, { weights });
+    const running = start(graph, { ...options, weights });
     t.ok(
       running.compiled.weights.length < (weights === 'f16' ? 90_000 : 50_000),
       `${weights}: ${running.compiled.weights.length} bytes for 36,864 weights`,
@@ -95,6 +116,9 @@ t.test('stays with plain sums where exactness is asked for', async (t) => {
     compiled.report.steps.some((label) => label.startsWith('winograd')),
     'no tile is transformed',
   );
-  const error = worstError(run(inputs).y!, start(graph).run(inputs).y!);
+  const error = worstError(
+    run(inputs).y!,
+    start(graph, withKernel('conv-winograd-f4')).run(inputs).y!,
+  );
   t.ok(error > 0 && error < tolerance, `the two differ by ${error}`);
 });

@@ -1,5 +1,6 @@
 // Verbs over compiled graphs: what the generated code computes is what the reference computes.
 
+import type { CompileOptions } from '@espalier/compiler';
 import {
   type Builder,
   createBuilder,
@@ -59,8 +60,9 @@ export function agrees(
   { graph, inputs }: Case,
   message: string,
   tolerance = 1e-5,
+  options: CompileOptions = {},
 ): Running {
-  const running = start(graph);
+  const running = start(graph, options);
   const actual = running.run(inputs).y!;
   const expected = evaluate(graph, inputs).y!;
   t.same(actual.type, expected.type, `${message}: type`);

@@ -19,6 +19,11 @@ const words = (memory: WebAssembly.Memory, port: Port): Float32Array | Int32Arra
     : new Int32Array(memory.buffer, port.byteOffset, count);
 };
 
+/** Compiles with one kernel wherever it can run, whatever is predicted. */
+export const withKernel = (name: string): CompileOptions => ({
+  pick: (_, able) => able.find((kernel) => kernel.name === name),
+});
+
 /** Compiles and instantiates. */
 export function start(
   graph: Graph,

@@ -3,14 +3,19 @@
 import { createHash } from 'node:crypto';
 import type { Graph } from '@espalier/ir';
 import type { Port, Program, Step } from '@espalier/runtime';
+import type { Profile } from './devices/profile.ts';
+import { profileOf } from './devices/profiles.ts';
+import type { Work } from './devices/work.ts';
 import { encodeWeights, type WeightFormat } from './emit/weights.ts';
 import { optimise } from './pipeline.ts';
 import { aligned, placeBuffers } from './plan/arena.ts';
 import { lifetimes } from './plan/lifetimes.ts';
 import type { Address, Buffer } from './plan/view.ts';
+import type { KernelPick } from './targets/wasm/choose.ts';
 import { createLinker } from './targets/wasm/link.ts';
 import { lower, type PortBuffer } from './targets/wasm/lower.ts';
 import { unpackRoutine } from './targets/wasm/unpack.ts';
+import { workOf } from './targets/wasm/work-of.ts';
 
 /** What a user may choose. */
 export interface CompileOptions {
@@ -18,6 +23,10 @@ export interface CompileOptions {
   readonly weights?: WeightFormat;
   /** Whether convolutions are computed as plain sums: no Winograd. Default false. */
   readonly exact?: boolean;
+  /** The device for which kernels are chosen; by default one that stands for all. */
+  readonly profile?: Profile;
+  /** Overrules the choice of kernels: what benchmarks and calibration need. */
+  readonly pick?: KernelPick;
 }
 
 /** Where memory and code go, for `inspect` and for logs. */
@@ -30,6 +39,8 @@ export interface CompileReport {
   readonly functions: number;
   /** One label a step, in order. */
   readonly steps: readonly string[];
+  /** What each step does, in order: `latency` predicts from it. */
+  readonly work: readonly Work[];
   /** The graph as it was lowered. */
   readonly graph: Graph;
 }
@@ -47,12 +58,10 @@ const readSlack = 64;
 const pageBytes = 65536;
 
 /** Compiles a graph for WebAssembly. The same graph and options give the same bytes. */
-export function compile(
-  graph: Graph,
-  { weights = 'f32', exact = false }: CompileOptions = {},
-): Compiled {
+export function compile(graph: Graph, options: CompileOptions = {}): Compiled {
+  const { weights = 'f32', exact = false, profile = profileOf('wasm'), pick } = options;
   const optimised = optimise(graph);
-  const { calls, constants, inputs, outputs } = lower(optimised, { exact });
+  const { calls, constants, inputs, outputs } = lower(optimised, { exact, profile, pick });
   const ports = [...inputs, ...outputs].map(({ buffer }) => buffer);
   const arena = placeBuffers(lifetimes(calls, ports));
   const file = encodeWeights(constants, weights);
@@ -74,9 +83,10 @@ export function compile(
     (offsets.get(buffer) ?? arenaStart) + byteOffset;
   const load = file.packed.map((packed): Step => {
     const from = [packed.fileOffset, packed.scalesOffset].map((offset) => unpackedBytes + offset);
-    return [linker.add(unpackRoutine(packed)), ...from, offsets.get(packed.buffer)!];
+    return [linker.add(unpackRoutine(packed)).fn, ...from, offsets.get(packed.buffer)!];
   });
-  const run = calls.map((call): Step => [linker.add(call), ...call.args.map(resolve)]);
+  const linked = calls.map((call) => ({ call, ...linker.add(call) }));
+  const run = linked.map(({ fn, call }): Step => [fn, ...call.args.map(resolve)]);
   const pages = Math.ceil(bytes / pageBytes);
   const modules = linker.link(pages);
 
@@ -107,6 +117,7 @@ export function compile(
       weightBytes: unpackedBytes + file.plainBytes,
       functions: new Set([...load, ...run].map(([fn]) => fn)).size,
       steps: calls.map(({ label }) => label),
+      work: linked.map(({ call, tally }) => workOf(call, tally)),
       graph: optimised,
     },
   };

@@ -1,7 +1,14 @@
 // What @espalier/compiler offers to the packages below it.
 
 export { type Compiled, type CompileOptions, type CompileReport, compile } from './compile.ts';
+export { fitPrices, type StepSample } from './devices/fit.ts';
+export { type Latency, latency, type StepLatency } from './devices/latency.ts';
+export { type MicroKernel, microKernels } from './devices/micro-kernels.ts';
+export { type Fact, type Profile, parseProfile, showProfile } from './devices/profile.ts';
+export { type ProfileName, profileNames, profileOf } from './devices/profiles.ts';
+export { type Caches, type SimdModule, simdModules, type Work } from './devices/work.ts';
 export { type FileUrls, modelType, moduleText } from './emit/module.ts';
 export type { WeightFormat } from './emit/weights.ts';
 export { applyPass, type Pass } from './pass.ts';
 export { optimise, pipeline } from './pipeline.ts';
+export type { KernelPick } from './targets/wasm/choose.ts';

@@ -15,6 +15,7 @@ import {
   storeOpcodes,
   vectorOpcodes,
 } from './opcodes.ts';
+import { createTally, type Tally } from './tally.ts';
 
 /** Appends code: a value (leaves one on the stack) or a statement (leaves none). */
 export type Expr = () => void;
@@ -37,6 +38,9 @@ export interface Local {
 
 const typeCodes = { i32: 0x7f, f32: 0x7d, f64: 0x7c, v128: 0x7b } as const;
 const emptyBlock = 0x40;
+
+/** How often a conditional part is taken to run, for the tally. */
+const likelihood = 0.5;
 
 /** Builds one function: parameters are i32 byte addresses, there is no result. */
 export interface Assembler {
@@ -87,8 +91,8 @@ export interface Assembler {
   seq(...statements: Expr[]): Expr;
   /** Runs once; `branch(exit)` leaves it. */
   block(body: (exit: Label) => Expr): Expr;
-  /** Runs again whenever `branch(again)` is reached. */
-  loop(body: (again: Label) => Expr): Expr;
+  /** Runs again whenever `branch(again)` is reached: `rounds` times on average, for the tally. */
+  loop(body: (again: Label) => Expr, rounds?: number): Expr;
   branch(label: Label): Expr;
   branchIf(label: Label, condition: Expr): Expr;
   when(condition: Expr, then: Expr, otherwise?: Expr): Expr;
@@ -96,8 +100,11 @@ export interface Assembler {
   choose(type: LocalType, condition: Expr, then: Expr, otherwise: Expr): Expr;
   /** `counter` takes `from`, `from + step`, … below `to`; constants only, the body is skipped if there are none. */
   range(counter: Local, from: number, to: number, step: number, body: Expr): Expr;
-  /** The body at least once, until the local equals the bound; for pointers that the body advances. */
-  until(pointer: Local, end: Expr, body: Expr): Expr;
+  /**
+   * The body at least once, until the local equals the bound; for pointers that the body advances.
+   * `rounds` times on average, for the tally.
+   */
+  until(pointer: Local, end: Expr, body: Expr, rounds?: number): Expr;
 }
 
 /** What the linker puts into the module. */
@@ -105,6 +112,8 @@ export interface FunctionBody {
   readonly params: number;
   /** Locals and code, as the code section wants them, without the leading size. */
   readonly bytes: Uint8Array;
+  /** What one call executes. */
+  readonly tally: Tally;
 }
 
 /** Writes one function with `params` i32 parameters. */
@@ -115,7 +124,9 @@ export function assemble(
 ): FunctionBody {
   const code: ByteWriter = createWriter();
   const locals: LocalType[] = [];
+  const tally = createTally();
   let depth = 0;
+  let lastConstant = 0;
 
   const local = (index: number, type: LocalType): Local => {
     const get: Expr = () => {
@@ -166,11 +177,12 @@ export function assemble(
     (type: number, condition: Expr, then: Expr, otherwise?: Expr): Expr =>
     () => {
       condition();
+      tally.instruction('br_if');
       nested(0x04, type, { depth: 0 }, () => {
-        then();
+        tally.times(likelihood, then);
         if (!otherwise) return;
         code.u8(0x05);
-        otherwise();
+        tally.times(likelihood, otherwise);
       });
     };
 
@@ -185,6 +197,7 @@ export function assemble(
     i32: (value) => () => {
       code.u8(0x41);
       code.sleb(value);
+      lastConstant = value;
     },
     f32: (value) => () => {
       code.u8(0x43);
@@ -203,6 +216,7 @@ export function assemble(
       (name, ...operands) =>
       () => {
         for (const operand of operands) operand();
+        tally.instruction(name);
         if (name in scalarOpcodes) code.u8(scalarOpcodes[name as keyof typeof scalarOpcodes]);
         else vector(vectorOpcodes[name as keyof typeof vectorOpcodes]);
       },
@@ -210,6 +224,7 @@ export function assemble(
       (name, address, byteOffset = 0) =>
       () => {
         address();
+        tally.instruction(name);
         const [prefixed, opcode, align] = loadOpcodes[name];
         if (prefixed) vector(opcode);
         else code.u8(opcode);
@@ -220,6 +235,7 @@ export function assemble(
       () => {
         address();
         value();
+        tally.instruction(name);
         const [prefixed, opcode, align] = storeOpcodes[name];
         if (prefixed) vector(opcode);
         else code.u8(opcode);
@@ -230,6 +246,7 @@ export function assemble(
       () => {
         address();
         into();
+        tally.instruction(name);
         const [opcode, align] = laneMemoryOpcodes[name];
         vector(opcode);
         memory(align, byteOffset);
@@ -241,12 +258,14 @@ export function assemble(
       (name, lane, ...operands) =>
       () => {
         for (const operand of operands) operand();
+        tally.instruction(name);
         vector(laneOpcodes[name]);
         code.u8(lane);
       },
     shuffle32: (a, b, lanes) => () => {
       a();
       b();
+      tally.instruction('i8x16.shuffle');
       vector(13);
       for (const lane of lanes) for (let i = 0; i < 4; i++) code.u8(lane * 4 + i);
     },
@@ -254,12 +273,14 @@ export function assemble(
       address();
       byte();
       bytes();
+      tally.bulk(lastConstant);
       code.bytes([0xfc, 11, 0]);
     },
     copy: (to, from, bytes) => () => {
       to();
       from();
       bytes();
+      tally.bulk(lastConstant);
       code.bytes([0xfc, 10, 0, 0]);
     },
 
@@ -278,13 +299,16 @@ export function assemble(
       const exit = { depth: 0 };
       nested(0x02, emptyBlock, exit, () => body(exit)());
     },
-    loop: (body) => () => {
-      const again = { depth: 0 };
-      nested(0x03, emptyBlock, again, () => body(again)());
-    },
+    loop:
+      (body, rounds = 1) =>
+      () => {
+        const again = { depth: 0 };
+        nested(0x03, emptyBlock, again, () => tally.times(rounds, body(again)));
+      },
     branch: (label) => () => branch(0x0c, label),
     branchIf: (label, condition) => () => {
       condition();
+      tally.instruction('br_if');
       branch(0x0d, label);
     },
     when: (condition, then, otherwise) => conditional(emptyBlock, condition, then, otherwise),
@@ -299,13 +323,17 @@ export function assemble(
       const next = counter.tee(asm.op('i32.add', counter.get, asm.i32(step)));
       return asm.seq(
         start,
-        asm.loop((again) =>
-          asm.seq(body, asm.branchIf(again, asm.op('i32.ne', next, asm.i32(last)))),
+        asm.loop(
+          (again) => asm.seq(body, asm.branchIf(again, asm.op('i32.ne', next, asm.i32(last)))),
+          rounds,
         ),
       );
     },
-    until: (pointer, end, body) =>
-      asm.loop((again) => asm.seq(body, asm.branchIf(again, asm.op('i32.ne', pointer.get, end)))),
+    until: (pointer, end, body, rounds) =>
+      asm.loop(
+        (again) => asm.seq(body, asm.branchIf(again, asm.op('i32.ne', pointer.get, end))),
+        rounds,
+      ),
   };
 
   write(asm)();
@@ -324,5 +352,5 @@ export function assemble(
   }
   header.bytes(code.finish());
   header.u8(0x0b);
-  return { params, bytes: header.finish() };
+  return { params, bytes: header.finish(), tally: tally.finish() };
 }

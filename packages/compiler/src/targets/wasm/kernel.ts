@@ -1,6 +1,7 @@
 // What a kernel of the wasm target is, and what it is given to write its code with.
 
 import type { OpNode, Scalar, TensorData } from '@espalier/ir';
+import type { Reread } from '../../devices/work.ts';
 import type { Address, Halo, Order, View } from '../../plan/view.ts';
 import type { Assembler, Expr, Local } from './assembler.ts';
 
@@ -46,6 +47,10 @@ export interface Call {
   /** For reports and profiles: "conv 3x3 s2". */
   readonly label: string;
   readonly args: readonly Address[];
+  /** Whose prices apply, where that is not the kernel that adds the call. */
+  readonly kernel?: string;
+  /** What it walks over more than once, beyond what the first cache holds; default nothing. */
+  readonly rereads?: readonly Reread[];
   /**
    * Writes the body. Called once a module (plain, relaxed), so it must be pure. Everything but the
    * addresses is a constant of the body: functions with equal bytes are shared between layers.
@@ -84,7 +89,11 @@ export interface Site {
   readonly emit: Emitter;
 }
 
-/** Generates the code of one op. Tables of kernels are ordered: the first that accepts is taken unless costs say otherwise. */
+/**
+ * Generates the code of one op. Of several kernels that accept a node, the one whose calls are predicted to
+ * take the least time is chosen; between equals, the first of the table. Nothing has to be said for that:
+ * the prediction counts the instructions of the calls.
+ */
 export interface Kernel {
   readonly name: string;
   /** Its rounding errors are larger than those of sums in any order: `?exact` does without it. */
@@ -105,7 +114,5 @@ export interface Kernel {
   order?(node: OpNode): Order | undefined;
   /** Whether it writes without gaps, so that its result cannot have a halo. */
   readonly writesDense?: boolean;
-  /** Multiply-adds per microsecond and the like will come with calibration; until then, predicted ns. */
-  cost?(node: OpNode): number;
   lower(site: Site): void;
 }

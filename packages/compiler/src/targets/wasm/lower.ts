@@ -37,11 +37,12 @@ import {
   rowMajor,
   type View,
 } from '../../plan/view.ts';
-import type { Call, Emitter, Kernel, Wish } from './kernel.ts';
+import { type Choice, chooseKernel } from './choose.ts';
+import type { Emitter, Kernel, Wish } from './kernel.ts';
 import { emitClearHalo } from './kernels/clear-halo.ts';
 import { emitCopy } from './kernels/copy.ts';
-import { kernels } from './kernels/index.ts';
 import { fulfils, wishedHalos, wishedOrder } from './wishes.ts';
+import type { PricedCall } from './work-of.ts';
 
 /** A port's buffer, with what the caller needs to know. */
 export interface PortBuffer {
@@ -52,21 +53,15 @@ export interface PortBuffer {
 
 /** A graph as calls over buffers that have no addresses yet. */
 export interface Lowered {
-  readonly calls: readonly Call[];
+  readonly calls: readonly PricedCall[];
   readonly constants: readonly PlacedConstant[];
   readonly inputs: readonly PortBuffer[];
   readonly outputs: readonly PortBuffer[];
 }
 
-/** What a user may forbid. */
-export interface LowerOptions {
-  /** Whether kernels whose rounding errors exceed those of plain sums stay out. */
-  readonly exact: boolean;
-}
-
-/** Lowers a graph of primitives. */
-export function lower(graph: Graph, options: LowerOptions): Lowered {
-  const calls: Call[] = [];
+/** Lowers a graph of primitives, with the kernels that are predicted to be fastest on a device. */
+export function lower(graph: Graph, options: Omit<Choice, 'constantBytes'>): Lowered {
+  const calls: PricedCall[] = [];
   const views = new Map<Node, View>();
   const arrangedViews = new Map<string, View>();
   let lastBuffer = 0;
@@ -78,7 +73,8 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
   });
   const constants: ConstantPool = createConstantPool(newBuffer);
   const emit: Emitter = {
-    call: (call) => calls.push(call),
+    // Steps that no kernel adds say what they are.
+    call: (call) => calls.push({ kernel: 'other', ...call }),
     constant: (data, label, layout, preparation) => ({
       buffer: constants.add(data, label, layout, preparation),
       byteOffset: 0,
@@ -88,8 +84,9 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
 
   const order = topologicalOrder(graph);
   const chosen = new Map<OpNode, Kernel>();
+  const choice = { ...options, constantBytes: constantBytes(order) };
   for (const node of order)
-    if (node.kind === 'op' && !isAlias(node)) chosen.set(node, chooseKernel(node, options));
+    if (node.kind === 'op' && !isAlias(node)) chosen.set(node, chooseKernel(node, choice));
   const halos = wishedHalos(chosen);
 
   /** A new buffer for a value, cleared around where it has a halo. */
@@ -201,7 +198,7 @@ export function lower(graph: Graph, options: LowerOptions): Lowered {
       extras: extras.map((extra) => broadcast(extraView(extra, output, kernel), node.type.shape)),
       epilogue: node.epilogue,
       output,
-      emit,
+      emit: { ...emit, call: (call) => calls.push({ kernel: kernel.name, ...call }) },
     });
   }
 
@@ -267,13 +264,9 @@ const aliases: readonly string[] = ['transpose', 'slice', 'expand', 'reshape'];
 /** Ops that are a view of their operand, unless something is to be done to the elements. */
 const isAlias = (node: OpNode): boolean => aliases.includes(node.op) && !node.epilogue;
 
-function chooseKernel(node: OpNode, { exact }: LowerOptions): Kernel {
-  const table: Readonly<Record<string, readonly Kernel[]>> = kernels;
-  const able = (table[node.op] ?? []).filter(
-    (kernel) => !(exact && kernel.inexact) && (kernel.accepts?.(node) ?? true),
+/** Bytes of the constants of a graph. */
+const constantBytes = (nodes: readonly Node[]): number =>
+  nodes.reduce(
+    (sum, node) => sum + (node.kind === 'constant' ? 4 * elementCount(node.type.shape) : 0),
+    0,
   );
-  const [first] = able;
-  assert(first, `a kernel runs ${node.op}`);
-  const costOf = (kernel: Kernel) => kernel.cost?.(node) ?? Number.POSITIVE_INFINITY;
-  return able.reduce((best, kernel) => (costOf(kernel) < costOf(best) ? kernel : best), first);
-}

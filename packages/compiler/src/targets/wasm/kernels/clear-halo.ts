@@ -20,6 +20,7 @@ export function emitClearHalo(emit: Emitter, view: View): void {
   ].filter(({ rows, columns }) => rows > 0 && columns > 0 && n > 0 && c > 0);
   emit.call({
     label: 'clear halo',
+    kernel: 'clear-halo',
     args: parts.map(({ offset }) => moved(view.address, 4 * offset)),
     write: (asm, ...pointers) =>
       asm.seq(

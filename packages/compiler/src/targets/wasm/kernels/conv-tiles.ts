@@ -5,7 +5,7 @@ import type { Address, View } from '../../../plan/view.ts';
 import type { Emitter } from '../kernel.ts';
 import type { Loop } from '../walk.ts';
 import { extraOf } from './epilogue.ts';
-import { blockLanes, emitTiles, prefersBlocksOutside } from './tile.ts';
+import { blockLanes, emitTiles, prefersBlocksOutside, tileRereads } from './tile.ts';
 
 /** A convolution whose window never leaves the view, its margin included. */
 export interface ConvOverViews {
@@ -78,8 +78,18 @@ export function emitConv(emit: Emitter, conv: ConvOverViews): void {
     tapLoops.splice(-2, 2, { extent: next.extent * inner.extent, step: inner.step });
   }
 
+  const inputBytes = 4 * inputs * (x.shape[2] ?? 1) * (x.shape[3] ?? 1);
+  const blocksOutside = prefersBlocksOutside(blocks * wBlockStep, inputBytes);
+
   emit.call({
     label: conv.label,
+    rereads: tileRereads({
+      weightBytes: blocks * wBlockStep,
+      inputBytes,
+      pixels: n * rows * columns,
+      blocks,
+      blocksOutside,
+    }).map(({ bytes, span }) => ({ bytes: groups * bytes, span })),
     args: [x.address, conv.weights, conv.bias, y.address, ...extras.map(({ address }) => address)],
     write: (asm, ...pointers) =>
       emitTiles(
@@ -97,10 +107,7 @@ export function emitConv(emit: Emitter, conv: ConvOverViews): void {
           hasBias: true,
           extras: extras.map(extraOf),
           epilogue: conv.epilogue,
-          blocksOutside: prefersBlocksOutside(
-            blocks * wBlockStep,
-            4 * inputs * (x.shape[2] ?? 1) * (x.shape[3] ?? 1),
-          ),
+          blocksOutside,
         },
         pointers,
       ),

@@ -1,11 +1,10 @@
 // Direct convolution over NHWC: any kernel, stride, dilation and groups. Padding is the input's halo.
 
-import { type AttrsOf, macsOf, rowMajorStrides } from '@espalier/ir';
+import { type AttrsOf, rowMajorStrides } from '@espalier/ir';
 import { channelsLast, type Halo, moved, rowMajor } from '../../../plan/view.ts';
 import type { Kernel } from '../kernel.ts';
-import { blocksOf, emitConv } from './conv-tiles.ts';
+import { emitConv } from './conv-tiles.ts';
 import { packedBias, packedWeights, runtimeReads } from './pack.ts';
-import { blockLanes } from './tile.ts';
 
 /** Dense direct convolution. */
 export const conv: Kernel = {
@@ -19,11 +18,6 @@ export const conv: Kernel = {
   },
 
   order: () => channelsLast(4),
-  cost(node) {
-    const { groups } = node.attrs as AttrsOf<'conv'>; // its op says so
-    const outputs = node.type.shape[1]! / groups;
-    return (((2 * macsOf(node)) / outputs) * blockLanes * blocksOf(outputs)) / 44;
-  },
 
   lower(site) {
     const { node, output, extras, epilogue, emit } = site;

@@ -15,6 +15,7 @@ export function emitCopy(emit: Emitter, from: View, to: View, label: string): vo
   const loops = loopsOf(to.shape, [to.strides, from.strides]);
   emit.call({
     label,
+    kernel: 'copy',
     args: [to.address, from.address],
     write: (asm, target, source) => {
       const crossed = crossing(loops);

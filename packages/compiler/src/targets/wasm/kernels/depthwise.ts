@@ -1,7 +1,7 @@
 // Depthwise convolution over NHWC: lanes along channels, a few pixels of a row at a time, so that their
 // weights are loaded once.
 
-import { type AttrsOf, assert, macsOf, type Tensor } from '@espalier/ir';
+import { type AttrsOf, assert, type Tensor } from '@espalier/ir';
 import { channelsLast, type Halo, moved } from '../../../plan/view.ts';
 import type { Expr, Local } from '../assembler.ts';
 import type { Kernel } from '../kernel.ts';
@@ -42,7 +42,6 @@ export const depthwise: Kernel = {
     halo: (node.attrs as AttrsOf<'conv'>).pads satisfies Halo,
   }),
   order: () => channelsLast(4),
-  cost: (node) => (2 * macsOf(node)) / 20,
 
   lower({ node, input, output, extras, epilogue, emit }) {
     const { stride, dilation, pads } = node.attrs as AttrsOf<'conv'>; // its op says so

@@ -28,6 +28,7 @@ export function emitMap(
 
   emit.call({
     label,
+    kernel: 'map',
     args: [output, ...operands].map(({ address }) => address),
     write(asm, to, ...from) {
       const result = asm.v128Local();

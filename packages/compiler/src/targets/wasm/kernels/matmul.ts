@@ -4,7 +4,7 @@ import { broadcast } from '../../../plan/strides.ts';
 import { rowMajor, type View } from '../../../plan/view.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Loop } from '../walk.ts';
-import { blockLanes, emitTiles, prefersBlocksOutside } from './tile.ts';
+import { blockLanes, emitTiles, prefersBlocksOutside, tileRereads } from './tile.ts';
 
 /** An operand with its batch axes broadcast to those of the result. */
 function batched(view: View, batch: readonly number[]): View {
@@ -32,9 +32,16 @@ export const matmul: Kernel = {
       }),
     );
     const { address } = output;
+    const [weightBytes, inputBytes] = [4 * k * n, 4 * m * k];
+    const blocksOutside = prefersBlocksOutside(weightBytes, inputBytes) || m > 4;
+    const blocks = Math.ceil(n / blockLanes);
+    const matrices = batch.reduce((product, extent) => product * extent, 1);
 
     emit.call({
       label: `matmul ${node.name}`,
+      rereads: tileRereads({ weightBytes, inputBytes, pixels: m, blocks, blocksOutside }).map(
+        ({ bytes, span }) => ({ bytes: matrices * bytes, span }),
+      ),
       // There is no bias; its pointer is never read.
       args: [a.address, b.address, address, address, ...extras.map((extra) => extra.address)],
       write: (asm, ...pointers) =>
@@ -57,7 +64,7 @@ export const matmul: Kernel = {
               laneStep: step(extra, 1),
             })),
             epilogue,
-            blocksOutside: prefersBlocksOutside(4 * k * n, 4 * m * k) || m > 4,
+            blocksOutside,
           },
           pointers,
         ),

@@ -84,14 +84,16 @@ const pool = (op: OpName, combine: OpcodeName, first: number): Kernel => ({
         const jump = asm.i32Local();
         const totals = Array.from({ length: heldVectors }, () => asm.v128Local());
         /** Statement: the body as often as `count` says; at least once is known. */
-        const times = (counter: Local, count: Local, body: Expr) =>
+        const times = (counter: Local, count: Local, rounds: number, body: Expr) =>
           asm.seq(
             counter.set(count.get),
-            asm.loop((again) =>
-              asm.seq(
-                body,
-                asm.branchIf(again, counter.tee(asm.op('i32.sub', counter.get, asm.i32(1)))),
-              ),
+            asm.loop(
+              (again) =>
+                asm.seq(
+                  body,
+                  asm.branchIf(again, counter.tee(asm.op('i32.sub', counter.get, asm.i32(1)))),
+                ),
+              rounds,
             ),
           );
         const window = (held: readonly Local[]) =>
@@ -108,10 +110,12 @@ const pool = (op: OpName, combine: OpcodeName, first: number): Kernel => ({
                 times(
                   rowLeft,
                   r.count,
+                  kernel[0],
                   asm.seq(
                     times(
                       left,
                       s.count,
+                      kernel[1],
                       asm.seq(
                         ...held.map((total, v) =>
                           total.set(

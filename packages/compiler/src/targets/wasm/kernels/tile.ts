@@ -7,6 +7,7 @@
 //       for each tap: sums += broadcast(input[pixel]) · (w0, w1)
 //       store epilogue(sums)
 
+import type { Reread } from '../../../devices/work.ts';
 import type { Assembler, Expr, Local } from '../assembler.ts';
 import { type Loop, nest } from '../walk.ts';
 import { type Finishing, finish, offset } from './epilogue.ts';
@@ -45,6 +46,23 @@ const cacheBytes = 1 << 20;
 /** Whether blocks belong outside: the weights do not stay in the cache, the pixels do. */
 export const prefersBlocksOutside = (weightBytes: number, inputBytes: number): boolean =>
   weightBytes > cacheBytes && inputBytes < weightBytes;
+
+/** What a product reads again: the weights for each tile, or the inputs for each block. */
+export function tileRereads(product: {
+  readonly weightBytes: number;
+  readonly inputBytes: number;
+  /** Pixels of all rows. */
+  readonly pixels: number;
+  readonly blocks: number;
+  readonly blocksOutside: boolean;
+}): Reread[] {
+  const { weightBytes, inputBytes, pixels, blocks, blocksOutside } = product;
+  // Modules differ in the pixels of a tile; the smaller tile reads more.
+  const tiles = Math.ceil(pixels / 4);
+  return blocksOutside
+    ? [{ bytes: (blocks - 1) * inputBytes, span: inputBytes + weightBytes / blocks }]
+    : [{ bytes: (tiles - 1) * weightBytes, span: weightBytes + inputBytes / tiles }];
+}
 
 /** Statement: the whole product. The pointers are [x, w, bias, y, ...extras]. */
 export function emitTiles(asm: Assembler, spec: TileSpec, pointers: readonly Local[]): Expr {
@@ -181,7 +199,7 @@ function createTile(
           asm.range(end, 0, innermost.extent, 1, step)
         : asm.seq(
             end.set(asm.op('i32.add', at.get, asm.i32(runBytes))),
-            asm.until(at, end.get, step),
+            asm.until(at, end.get, step, innermost.extent),
             others.length > 0 ? at.advance(-runBytes) : asm.seq(),
           );
     const loops = others.reverse().map(({ extent, step }): Loop => ({ extent, steps: [step] }));

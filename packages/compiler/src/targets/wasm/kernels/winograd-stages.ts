@@ -266,6 +266,7 @@ function outputStage(
           line.advance(16 * n),
           ...rowsAt.map((pointer, i) => pointer.advance(rowSteps[i]!)),
         ),
+        m,
       ),
     );
   };

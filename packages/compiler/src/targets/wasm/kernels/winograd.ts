@@ -6,6 +6,7 @@
 //     outputs:  transformed back, epilogue, stored
 
 import { type AttrsOf, assert, elementCount, type OpNode } from '@espalier/ir';
+import type { Reread } from '../../../devices/work.ts';
 import { channelsLast, moved } from '../../../plan/view.ts';
 import type { Kernel, Preparation, Site } from '../kernel.ts';
 import { isConstant, packedBias, packedWeights } from './pack.ts';
@@ -63,16 +64,17 @@ function prepared({ weights: g, n }: WinogradForm, plan: WinogradPlan): Preparat
   };
 }
 
-/** What tiles, transforms and the stream of weights cost, in ns: rates of a 4 GHz x86 core. */
-function costOf(node: OpNode, form: WinogradForm): number {
-  const plan = planWinograd(node, form);
-  const tiles = plan.images * plan.tileRows * plan.tileColumns;
-  const positions = form.n * form.n;
-  const products = (2 * positions * tiles * plan.inputs * plan.outputs) / 45;
-  const transforms = positions * tiles * (plan.inputs + plan.outputs) * 0.25;
+/** The weights are read for every block of tiles. */
+function rereadsOf(plan: WinogradPlan, positions: number): Reread[] {
+  const { images, tileRows, tileColumns, blockRows, blockColumns } = plan;
+  const blocks = images * Math.ceil(tileRows / blockRows) * Math.ceil(tileColumns / blockColumns);
   const weightBytes = positions * plan.weightStep;
-  const streamed = weightBytes > 4 << 20 ? weightBytes / 12 : 0;
-  return products + transforms + streamed;
+  const blockBytes = positions * (plan.factorStep + plan.productStep);
+  // Within a block, factors and products are written in one stage and read in the next.
+  return [
+    { bytes: (blocks - 1) * weightBytes, span: weightBytes + blockBytes },
+    { bytes: blocks * blockBytes, span: blockBytes },
+  ];
 }
 
 function lower(site: Site, form: WinogradForm): void {
@@ -95,6 +97,7 @@ function lower(site: Site, form: WinogradForm): void {
   });
   const back = halo[0] * x.strides[2]! + halo[1] * x.strides[3]!;
   emit.call({
+    rereads: rereadsOf(plan, positions),
     label: `winograd F(${form.m},3) ${node.name}`,
     args: [
       moved(x.address, -4 * back),
@@ -118,7 +121,6 @@ const winograd = (form: WinogradForm): Kernel => ({
   reads: () => [0],
   wish: (node) => ({ unitAxis: 1, halo: planWinograd(node, form).halo }),
   order: () => channelsLast(4),
-  cost: (node) => costOf(node, form),
   lower: (site) => lower(site, form),
 });
 

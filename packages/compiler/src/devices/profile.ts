@@ -1,0 +1,173 @@
+// What is known of a device: facts of its engine and memory, and what each kernel costs there.
+
+import { badProfile } from '../errors.ts';
+import { type Caches, type Feature, features, type SimdModule, simdModules } from './work.ts';
+
+/** A number and where it is from. */
+export interface Fact {
+  readonly value: number;
+  readonly source: string;
+}
+
+/** What one unit of each feature costs. */
+export interface PriceList {
+  /** Nanoseconds a unit; features that cost nothing are left out. */
+  readonly ns: Readonly<Partial<Record<Feature, number>>>;
+  /** The shortest and the longest step that it was fitted to, in nanoseconds. */
+  readonly measuredNs: readonly [number, number];
+}
+
+/** The prices of one module's code. */
+export interface ModulePrices {
+  /** For kernels that were not measured: fitted to all of them together. */
+  readonly any: PriceList;
+  readonly kernels: Readonly<Record<string, PriceList>>;
+}
+
+/** A device. */
+export interface Profile {
+  readonly name: string;
+  readonly title: string;
+  /** `measured` on the device, or `estimated` from public specifications. */
+  readonly source: 'measured' | 'estimated';
+  /** How the prices were found. */
+  readonly derivation: string;
+  readonly engine: string;
+  /** Modules that its users' engines run, the most usual first; kernels are chosen for all of them. */
+  readonly modules: readonly [SimdModule, ...SimdModule[]];
+  readonly cores: Fact;
+  readonly clockGHz: Fact;
+  readonly bandwidthGBs: Fact;
+  readonly caches: Caches;
+  /** Where the sizes of the caches are from. */
+  readonly cachesSource: string;
+  readonly prices: Readonly<Record<SimdModule, ModulePrices>>;
+}
+
+/** The version of the form that this page reads and writes. */
+export const profileFormat = 1;
+
+type Path = string;
+
+function record(value: unknown, at: Path): Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw badProfile(at, 'is not an object');
+  return value as Readonly<Record<string, unknown>>; // just looked at
+}
+
+function text(value: unknown, at: Path): string {
+  if (typeof value !== 'string' || value === '' || value.length > 2000)
+    throw badProfile(at, 'is not a text of up to 2000 characters');
+  return value;
+}
+
+function number(value: unknown, at: Path, least: number, most: number): number {
+  if (typeof value !== 'number' || !(value >= least && value <= most))
+    throw badProfile(at, `is not a number from ${least} to ${most}`);
+  return value;
+}
+
+function oneOf<T extends string>(value: unknown, names: readonly T[], at: Path): T {
+  const found = names.find((name) => name === value);
+  if (found === undefined) throw badProfile(at, `is not one of ${names.join(', ')}`);
+  return found;
+}
+
+/** The value of a known key; there are no others. */
+function only(
+  value: Readonly<Record<string, unknown>>,
+  known: readonly string[],
+  at: Path,
+): Readonly<Record<string, unknown>> {
+  for (const key of Object.keys(value))
+    if (!known.includes(key)) throw badProfile(`${at}.${key}`, 'is not a known field');
+  return value;
+}
+
+function fact(value: unknown, at: Path, least: number, most: number): Fact {
+  const found = only(record(value, at), ['value', 'source'], at);
+  return {
+    value: number(found.value, `${at}.value`, least, most),
+    source: text(found.source, `${at}.source`),
+  };
+}
+
+function priceList(value: unknown, at: Path): PriceList {
+  const found = only(record(value, at), ['ns', 'measuredNs'], at);
+  const ns: Partial<Record<Feature, number>> = {};
+  for (const [name, price] of Object.entries(record(found.ns, `${at}.ns`)))
+    ns[oneOf(name, features, `${at}.ns.${name}`)] = number(price, `${at}.ns.${name}`, 0, 1e9);
+  const range = found.measuredNs;
+  if (!Array.isArray(range) || range.length !== 2)
+    throw badProfile(`${at}.measuredNs`, 'is not a pair of numbers');
+  const [least, most] = range.map((bound, i) => number(bound, `${at}.measuredNs.${i}`, 0, 1e15));
+  return { ns, measuredNs: [least!, most!] };
+}
+
+function modulePrices(value: unknown, at: Path): ModulePrices {
+  const found = only(record(value, at), ['any', 'kernels'], at);
+  const kernels = Object.entries(record(found.kernels, `${at}.kernels`));
+  return {
+    any: priceList(found.any, `${at}.any`),
+    kernels: Object.fromEntries(
+      kernels.map(([name, list]) => [name, priceList(list, `${at}.kernels.${name}`)]),
+    ),
+  };
+}
+
+/**
+ * Reads a profile.
+ *
+ * @param file What messages call it.
+ * @throws {EspalierError} BAD_PROFILE
+ */
+export function parseProfile(json: string, file: string): Profile {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (cause) {
+    throw badProfile(file, 'is not JSON', cause);
+  }
+  const found = only(
+    record(value, file),
+    [
+      ...['format', 'name', 'title', 'source', 'derivation', 'engine', 'modules', 'cores'],
+      ...['clockGHz', 'bandwidthGBs', 'caches', 'cachesSource', 'prices'],
+    ],
+    file,
+  );
+  const at = (key: string) => `${file}: ${key}`;
+  number(found.format, at('format'), profileFormat, profileFormat);
+  const modules = found.modules;
+  if (!Array.isArray(modules) || modules.length < 1 || modules.length > simdModules.length)
+    throw badProfile(at('modules'), `is not a list of ${simdModules.join(', ')}`);
+  const [first, ...others] = modules.map((name) => oneOf(name, simdModules, at('modules')));
+  const caches = only(
+    record(found.caches, at('caches')),
+    ['l1Bytes', 'l2Bytes', 'l3Bytes'],
+    at('caches'),
+  );
+  const size = (key: string) => number(caches[key], at(`caches.${key}`), 0, 1e12);
+  const prices = only(record(found.prices, at('prices')), simdModules, at('prices'));
+  return {
+    name: text(found.name, at('name')),
+    title: text(found.title, at('title')),
+    source: oneOf(found.source, ['measured', 'estimated'] as const, at('source')),
+    derivation: text(found.derivation, at('derivation')),
+    engine: text(found.engine, at('engine')),
+    modules: [first!, ...others],
+    cores: fact(found.cores, at('cores'), 1, 1024),
+    clockGHz: fact(found.clockGHz, at('clockGHz'), 0.01, 20),
+    bandwidthGBs: fact(found.bandwidthGBs, at('bandwidthGBs'), 0.01, 10_000),
+    caches: { l1Bytes: size('l1Bytes'), l2Bytes: size('l2Bytes'), l3Bytes: size('l3Bytes') },
+    cachesSource: text(found.cachesSource, at('cachesSource')),
+    prices: {
+      plain: modulePrices(prices.plain, at('prices.plain')),
+      relaxed: modulePrices(prices.relaxed, at('prices.relaxed')),
+    },
+  };
+}
+
+/** The text of a profile: the same for equal profiles. */
+export const showProfile = (profile: Profile): string =>
+  `${JSON.stringify({ format: profileFormat, ...profile }, undefined, 2)}\n`;

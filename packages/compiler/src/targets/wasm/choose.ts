@@ -1,0 +1,115 @@
+// Chooses kernels: each that accepts a node is lowered for trial, and its calls are priced.
+
+import { assert, elementCount, type OpNode, splitInputs } from '@espalier/ir';
+import { stepTime } from '../../devices/latency.ts';
+import type { Profile } from '../../devices/profile.ts';
+import type { Work } from '../../devices/work.ts';
+import { broadcast, extentOf } from '../../plan/strides.ts';
+import { type Buffer, noHalo, type Order, rowMajor, type View } from '../../plan/view.ts';
+import type { Emitter, Kernel, Wish } from './kernel.ts';
+import { kernels } from './kernels/index.ts';
+import { bodiesOf } from './link.ts';
+import { type PricedCall, workOf } from './work-of.ts';
+
+/** The kernels that can run a node, the preferred first. */
+function kernelsFor(node: OpNode, exact: boolean): readonly Kernel[] {
+  const table: Readonly<Record<string, readonly Kernel[]>> = kernels;
+  const able = (table[node.op] ?? []).filter(
+    (kernel) => !(exact && kernel.inexact) && (kernel.accepts?.(node) ?? true),
+  );
+  assert(able.length > 0, `a kernel runs ${node.op}`);
+  return able;
+}
+
+/** Names the kernel of a node, to overrule the prediction; `undefined` leaves the choice. */
+export type KernelPick = (node: OpNode, able: readonly Kernel[]) => Kernel | undefined;
+
+/** How kernels are chosen for one program. */
+export interface Choice {
+  readonly profile: Profile;
+  /** Whether kernels whose rounding errors exceed those of plain sums stay out. */
+  readonly exact: boolean;
+  readonly pick?: KernelPick | undefined;
+  /** Bytes of the constants of the program: between two inferences all of them are read. */
+  readonly constantBytes: number;
+}
+
+/** The kernel that is predicted to take the least time. */
+export function chooseKernel(node: OpNode, choice: Choice): Kernel {
+  const { profile, exact, pick, constantBytes } = choice;
+  const able = kernelsFor(node, exact);
+  const [first] = able as readonly [Kernel, ...Kernel[]]; // one runs every node
+  const picked = pick?.(node, able);
+  if (picked) return picked;
+  if (able.length === 1 || elementCount(node.type.shape) === 0) return first;
+  const predicted = able.map((kernel) => {
+    const steps = rehearse(node, kernel);
+    const times = profile.modules.flatMap((module) =>
+      steps.map((step) => stepTime(step, profile, module, constantBytes).ns),
+    );
+    return { kernel, ns: times.reduce((sum, ns) => sum + ns, 0) };
+  });
+  return predicted.reduce((best, other) => (other.ns < best.ns ? other : best)).kernel;
+}
+
+/** What a kernel would do for a node, with its operands as it wishes them. */
+export function rehearse(node: OpNode, kernel: Kernel): Work[] {
+  const calls: PricedCall[] = [];
+  let lastBuffer = 0;
+  const buffer = (bytes: number, kind: Buffer['kind']): Buffer => ({
+    id: ++lastBuffer,
+    bytes,
+    kind,
+    label: node.name,
+  });
+  const emit: Emitter = {
+    call: (call) => calls.push({ kernel: kernel.name, ...call }),
+    constant: (data, _label, _layout, preparation) => ({
+      buffer: buffer(preparation?.bytes ?? 4 * data.length, 'constant'),
+      byteOffset: 0,
+    }),
+    scratch: (bytes) => ({ buffer: buffer(bytes, 'scratch'), byteOffset: 0 }),
+  };
+  const view = (type: View | OpNode['type'], order: Order, halo = noHalo): View => {
+    const { elements, offset, strides } = extentOf(type.shape, order, halo);
+    const address = { buffer: buffer(4 * elements, 'activation'), byteOffset: 4 * offset };
+    return { address, dtype: type.dtype, shape: type.shape, strides, halo };
+  };
+  const order = kernel.order?.(node) ?? rowMajor(node.type.shape.length);
+  const { own, extras } = splitInputs(node);
+  const reads = kernel.reads?.(node) ?? own.map((_, index) => index);
+  const operands = new Map(
+    reads.map((index) => {
+      const wish = kernel.wish?.(node, index) ?? {};
+      const { type } = own[index]!;
+      return [index, view(type, wishedBy(wish, type.shape.length), wish.halo)];
+    }),
+  );
+  const output = view(node.type, order);
+  kernel.lower({
+    node,
+    input(index) {
+      const operand = operands.get(index);
+      assert(operand, `${kernel.name} reads operand ${index}`);
+      return operand;
+    },
+    extras: extras.map(({ type }) => {
+      const own = type.shape.length === output.shape.length ? order : rowMajor(type.shape.length);
+      return broadcast(view(type, own), output.shape);
+    }),
+    epilogue: node.epilogue,
+    output,
+    emit,
+  });
+  return calls.map((call) => {
+    const { plain, relaxed } = bodiesOf(call);
+    return workOf(call, { plain: plain.tally, relaxed: relaxed.tally });
+  });
+}
+
+/** An order that fulfils a wish. */
+function wishedBy({ dense, unitAxis }: Wish, rank: number): Order {
+  if (dense) return dense;
+  if (unitAxis === undefined) return rowMajor(rank);
+  return [...rowMajor(rank).filter((axis) => axis !== unitAxis), unitAxis];
+}
