@@ -7,7 +7,7 @@ import {
   assemble,
   type Expr,
 } from '../../packages/compiler/src/targets/wasm/assembler.ts';
-import { start } from '../support/run-compiled.ts';
+import { start, withKernel } from '../support/run-compiled.ts';
 
 const tallyOf = (write: (asm: Assembler) => Expr, relaxed = false) =>
   assemble(1, relaxed, write).tally;
@@ -68,6 +68,7 @@ t.test('the multiply-adds of a convolution are those of its shape', async (t) =>
       y = conv(x, w, b) {dilation: [1, 1], groups: 1, pads: [0, 0, 0, 0], stride: [1, 1]}
       return y
     `),
+    withKernel('conv-direct'),
   );
   const conv = compiled.report.work.find(({ kernel }) => kernel === 'conv-direct');
   const macs = 24 * 16 * 9 * 8 * 10;
