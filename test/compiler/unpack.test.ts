@@ -3,7 +3,7 @@ import { encodeF16 } from '../../packages/compiler/src/emit/half.ts';
 import { assemble } from '../../packages/compiler/src/targets/wasm/assembler.ts';
 import type { WeightLayout } from '../../packages/compiler/src/targets/wasm/kernel.ts';
 import { encodeModule } from '../../packages/compiler/src/targets/wasm/module.ts';
-import { unpackRoutine } from '../../packages/compiler/src/targets/wasm/unpack.ts';
+import { unpackWeights } from '../../packages/compiler/src/targets/wasm/unpack.ts';
 
 const [codesAt, scalesAt, resultAt] = [0, 0x40000, 0x80000];
 
@@ -14,13 +14,13 @@ function unpack(
   codes: Uint8Array,
   scales: readonly number[],
 ): Float32Array {
-  const { write } = unpackRoutine({ kind, layout, preparation: undefined });
+  const { write } = unpackWeights({ kind, layout, preparation: undefined });
   const body = assemble(3, false, (asm) => write(asm, ...asm.params));
   const bytes = encodeModule([body], 16) as Uint8Array<ArrayBuffer>;
   const memory = new WebAssembly.Memory({ initial: 16 });
   new Uint8Array(memory.buffer).set(codes, codesAt);
   new Float32Array(memory.buffer).set(scales, scalesAt / 4);
-  const count = layout.blocks * layout.rows * layout.lanes;
+  const count = layout.blocks * Number(layout.rows) * layout.lanes;
   const result = new Float32Array(memory.buffer, resultAt, count + 1);
   result[count] = 0.5;
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { e: { m: memory } });

@@ -14,7 +14,7 @@ import type { Address, Buffer } from './plan/view.ts';
 import type { KernelPick } from './targets/wasm/choose.ts';
 import { createLinker } from './targets/wasm/link.ts';
 import { lower, type PortBuffer } from './targets/wasm/lower.ts';
-import { unpackRoutine } from './targets/wasm/unpack.ts';
+import { unpackOffsets, unpackWeights } from './targets/wasm/unpack.ts';
 import { workOf } from './targets/wasm/work-of.ts';
 
 /** What a user may choose. */
@@ -82,8 +82,11 @@ export function compile(graph: Graph, options: CompileOptions = {}): Compiled {
   const resolve = ({ buffer, byteOffset }: Address): number =>
     (offsets.get(buffer) ?? arenaStart) + byteOffset;
   const load = file.packed.map((packed): Step => {
-    const from = [packed.fileOffset, packed.scalesOffset].map((offset) => unpackedBytes + offset);
-    return [linker.add(unpackRoutine(packed)).fn, ...from, offsets.get(packed.buffer)!];
+    const to = offsets.get(packed.buffer)!;
+    const codes = unpackedBytes + packed.fileOffset;
+    if (packed.kind === 'offsets')
+      return [linker.add(unpackOffsets(packed)).fn, codes, offsets.get(packed.counts)!, to];
+    return [linker.add(unpackWeights(packed)).fn, codes, unpackedBytes + packed.scalesOffset, to];
   });
   const linked = calls.map((call) => ({ call, ...linker.add(call) }));
   const run = linked.map(({ fn, call }): Step => [fn, ...call.args.map(resolve)]);

@@ -1,23 +1,37 @@
-// The weights file: what is stored as it is, and what is stored with fewer bits and unpacked at load.
+// The weights file: what is stored as it is, and what is stored compactly and unpacked at load.
 
 import { aligned } from '../plan/arena.ts';
-import type { PlacedConstant } from '../plan/constants.ts';
+import type { PlacedConstant, PlacedOffsets, PlacedWeights } from '../plan/constants.ts';
 import type { Buffer } from '../plan/view.ts';
 import type { Preparation, WeightLayout } from '../targets/wasm/kernel.ts';
-import { encodeF16 } from './half.ts';
+import { encodeHalves, encodeInt8 } from './codes.ts';
 
 /** How weights are stored (`?weights=`). */
 export type WeightFormat = 'f32' | 'f16' | 'int8';
 
-/** Weights that a load step has to unpack or to prepare; offsets are from the start of the file. */
-export interface Packed {
+/** What a load step has to unpack; offsets are from the start of the file. */
+export type Packed = PackedWeights | PackedOffsets;
+
+/** Weights, as codes with scales. */
+export interface PackedWeights {
   readonly kind: WeightFormat;
   readonly buffer: Buffer;
   readonly layout: WeightLayout;
   readonly preparation: Preparation | undefined;
   readonly fileOffset: number;
-  /** One f32 for each block and lane; `f32` weights have none. */
+  /** One f32 for each block and lane, where blocks are uneven followed by their rows. */
   readonly scalesOffset: number;
+}
+
+/** Lists of offsets, as the steps from one to the next in words. */
+export interface PackedOffsets {
+  readonly kind: 'offsets';
+  readonly buffer: Buffer;
+  readonly counts: Buffer;
+  readonly lists: number;
+  readonly fileOffset: number;
+  /** Bytes of one step. */
+  readonly stepBytes: 1 | 2 | 4;
 }
 
 /** The file, and where everything in it belongs. */
@@ -37,14 +51,14 @@ export interface WeightFile {
 const worthPacking = 4096;
 const sharedExact = 0.1;
 
-/** The constants that are stored with fewer bits. */
-function choosePacked(constants: readonly PlacedConstant[]): Set<PlacedConstant> {
-  const packable = constants
-    .filter(({ layout, words }) => layout !== undefined && words.length >= worthPacking)
+/** The weights that are stored with fewer bits. */
+function chooseNarrow(constants: readonly PlacedConstant[]): Set<PlacedConstant> {
+  const weights = constants
+    .filter(({ kind, words }) => kind === 'weights' && words.length >= worthPacking)
     .sort((a, b) => a.words.length - b.words.length);
-  let exact = sharedExact * packable.reduce((sum, { words }) => sum + words.length, 0);
+  let exact = sharedExact * weights.reduce((sum, { words }) => sum + words.length, 0);
   return new Set(
-    packable.filter(({ words }) => {
+    weights.filter(({ words }) => {
       exact -= words.length;
       return exact < 0;
     }),
@@ -56,7 +70,7 @@ export function encodeWeights(
   constants: readonly PlacedConstant[],
   format: WeightFormat,
 ): WeightFile {
-  const chosen = format === 'f32' ? new Set<PlacedConstant>() : choosePacked(constants);
+  const narrow = format === 'f32' ? new Set<PlacedConstant>() : chooseNarrow(constants);
   const parts: { readonly offset: number; readonly bytes: Uint8Array }[] = [];
   let length = 0;
   const append = (bytes: Uint8Array): number => {
@@ -68,74 +82,71 @@ export function encodeWeights(
   };
 
   const plain = new Map<Buffer, number>();
-  for (const constant of constants)
-    if (!chosen.has(constant) && !constant.preparation)
-      plain.set(constant.buffer, append(bytesOf(constant.words)));
+  const rest: (PlacedWeights | PlacedOffsets)[] = [];
+  for (const constant of constants) {
+    const { kind, buffer, words } = constant;
+    const asIs = kind === 'words' || (kind === 'weights' && !constant.preparation);
+    if (asIs && !narrow.has(constant)) plain.set(buffer, append(bytesOf(words)));
+    else if (kind !== 'words') rest.push(constant);
+  }
   length = aligned(length);
   const plainBytes = length;
-  const packed = constants.flatMap((constant): Packed[] => {
-    const { buffer, words, layout, preparation } = constant;
-    const kind = chosen.has(constant) ? format : 'f32';
-    if (!layout || (kind === 'f32' && !preparation)) return [];
-    const common = { kind, buffer, layout, preparation };
-    if (kind === 'f32') {
-      const fileOffset = append(bytesOf(words));
-      return [{ ...common, fileOffset, scalesOffset: fileOffset }];
-    }
-    const values = new Float32Array(words.buffer, words.byteOffset, words.length);
-    const { scales, codes } = (kind === 'f16' ? encodeHalves : encodeInt8)(values, layout);
-    const scalesOffset = append(bytesOf(scales));
-    return [{ ...common, scalesOffset, fileOffset: append(codes) }];
-  });
+  const packed = rest.map((constant) =>
+    constant.kind === 'offsets'
+      ? packOffsets(constant, append)
+      : packWeights(constant, narrow.has(constant) ? format : 'f32', append),
+  );
 
   const bytes = new Uint8Array(length);
   for (const part of parts) bytes.set(part.bytes, part.offset);
   return { bytes, plain, packed, plainBytes };
 }
 
-const bytesOf = (data: Uint32Array | Float32Array | Int8Array): Uint8Array =>
+function packWeights(
+  { buffer, layout, preparation, words }: PlacedWeights,
+  kind: WeightFormat,
+  append: (bytes: Uint8Array) => number,
+): PackedWeights {
+  const values = new Float32Array(words.buffer, words.byteOffset, words.length);
+  const { scales, codes } =
+    kind === 'f32'
+      ? { scales: undefined, codes: bytesOf(words) }
+      : (kind === 'f16' ? encodeHalves : encodeInt8)(values, layout);
+  const scalesOffset = append(bytesOf(headers(layout, scales)));
+  return { kind, buffer, layout, preparation, scalesOffset, fileOffset: append(codes) };
+}
+
+/** What stands before the codes of each block: its scales, if any, and its rows where they differ. */
+function headers({ blocks, rows, lanes }: WeightLayout, scales?: Float32Array): Uint32Array {
+  const words = scales ? new Uint32Array(scales.buffer, scales.byteOffset, scales.length) : [];
+  if (typeof rows === 'number') return Uint32Array.from(words);
+  return Uint32Array.from(
+    Array.from({ length: blocks }, (_, block) => [
+      ...words.slice(block * lanes, scales ? (block + 1) * lanes : 0),
+      rows[block]!,
+    ]).flat(),
+  );
+}
+
+function packOffsets(
+  { buffer, counts, lengths, words }: PlacedOffsets,
+  append: (bytes: Uint8Array) => number,
+): PackedOffsets {
+  const steps = new Uint32Array(words.length);
+  let at = 0;
+  for (const length of lengths)
+    for (let i = 0; i < length; i++, at++)
+      steps[at] = (words[at]! - (i === 0 ? 0 : words[at - 1]!)) / 4;
+  const largest = steps.reduce((most, step) => Math.max(most, step), 0);
+  const [stepBytes, codes] =
+    largest < 1 << 8
+      ? ([1, Uint8Array.from(steps)] as const)
+      : largest < 1 << 16
+        ? ([2, Uint16Array.from(steps)] as const)
+        : ([4, steps] as const);
+  const fileOffset = append(bytesOf(codes));
+  return { kind: 'offsets', buffer, counts, lists: lengths.length, fileOffset, stepBytes };
+}
+
+const bytesOf = (data: Uint32Array | Uint16Array | Uint8Array): Uint8Array =>
   new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-
-interface Encoded {
-  readonly scales: Float32Array;
-  readonly codes: Uint8Array;
-}
-
-/** The greatest magnitude of each block and lane. */
-function greatestOf(values: Float32Array, { blocks, rows, lanes }: WeightLayout): Float32Array {
-  const greatest = new Float32Array(blocks * lanes);
-  for (let i = 0; i < values.length; i++) {
-    const channel = Math.floor(i / (rows * lanes)) * lanes + (i % lanes);
-    greatest[channel] = Math.max(greatest[channel]!, Math.abs(values[i]!));
-  }
-  return greatest;
-}
-
-/** Every weight divided by the scale of its block and lane. */
-function scaled(values: Float32Array, scales: Float32Array, layout: WeightLayout): Float32Array {
-  const { rows, lanes } = layout;
-  return values.map((value, i) => {
-    const scale = scales[Math.floor(i / (rows * lanes)) * lanes + (i % lanes)]!;
-    return scale === 0 ? 0 : value / scale;
-  });
-}
-
-/**
- * Halves, each channel moved by a power of two to the upper end of their range, so that small weights
- * keep all their digits.
- */
-function encodeHalves(values: Float32Array, layout: WeightLayout): Encoded {
-  const scales = greatestOf(values, layout).map((greatest) =>
-    greatest === 0 ? 0 : 2 ** Math.max(-120, Math.floor(Math.log2(greatest)) - 14),
-  );
-  return { scales, codes: encodeF16(scaled(values, scales, layout)) };
-}
-
-/** Symmetric codes with one scale for each block and lane: the greatest magnitude becomes 127. */
-function encodeInt8(values: Float32Array, layout: WeightLayout): Encoded {
-  const scales = greatestOf(values, layout).map((greatest) => greatest / 127);
-  const codes = Int8Array.from(scaled(values, scales, layout), (value) =>
-    Math.max(-127, Math.min(127, Math.round(value))),
-  );
-  return { scales, codes: bytesOf(codes) };
-}

@@ -5,13 +5,34 @@ import type { Preparation, WeightLayout } from '../targets/wasm/kernel.ts';
 import type { Buffer, Order } from './view.ts';
 
 /** Data for the weights file, and the buffer that it will be in. */
-export interface PlacedConstant {
+export type PlacedConstant = PlacedWords | PlacedWeights | PlacedOffsets;
+
+/** Words that are used as they are shipped. */
+export interface PlacedWords {
+  readonly kind: 'words';
   readonly buffer: Buffer;
   readonly words: Uint32Array;
-  /** Present for weights that may be stored with fewer bits. */
-  readonly layout: WeightLayout | undefined;
+}
+
+/** Weights: they may be stored with fewer bits. */
+export interface PlacedWeights {
+  readonly kind: 'weights';
+  readonly buffer: Buffer;
+  readonly words: Uint32Array;
+  readonly layout: WeightLayout;
   /** What the buffer holds is made of the words at load. */
   readonly preparation: Preparation | undefined;
+}
+
+/** Lists of growing byte offsets, one list after the other: stored as steps of few bits. */
+export interface PlacedOffsets {
+  readonly kind: 'offsets';
+  readonly buffer: Buffer;
+  readonly words: Uint32Array;
+  /** How long each list is. */
+  readonly lengths: readonly number[];
+  /** Holds the lengths, in bytes of the lists, as 32-bit words. */
+  readonly counts: Buffer;
 }
 
 /** The elements as 32-bit words, as memory holds them. */
@@ -30,6 +51,11 @@ export function hashWords(words: Uint32Array): number {
 /** Collects constants; equal ones share a buffer. */
 export interface ConstantPool {
   add(data: TensorData, label: string, layout?: WeightLayout, preparation?: Preparation): Buffer;
+  /** Lists of growing multiples of 4, and the byte length of each. */
+  addOffsets(
+    lists: readonly (readonly number[])[],
+    label: string,
+  ): { readonly offsets: Buffer; readonly counts: Buffer };
   /** In order of first use. */
   readonly all: readonly PlacedConstant[];
 }
@@ -40,23 +66,51 @@ export function createConstantPool(
 ): ConstantPool {
   const all: PlacedConstant[] = [];
   const byHash = new Map<string, PlacedConstant[]>();
-  return {
+  const place = <T extends PlacedConstant>(constant: T): T => {
+    all.push(constant);
+    return constant;
+  };
+  const pool: ConstantPool = {
     all,
     add(data, label, layout, preparation) {
       const words = wordsOf(data);
+      const buffer = (bytes: number) => newBuffer(bytes, 'constant', label);
+      // Two preparations are never known to be the same.
+      if (layout && preparation)
+        return place({
+          kind: 'weights',
+          buffer: buffer(preparation.bytes),
+          words,
+          layout,
+          preparation,
+        }).buffer;
       const shape = layout ? `${layout.blocks},${layout.rows},${layout.lanes}` : '';
       const key = `${words.length}:${hashWords(words)}:${shape}`;
-      // Two preparations are never known to be the same.
-      const twins = preparation ? [] : (byHash.get(key) ?? []);
+      const twins = byHash.get(key) ?? [];
       const twin = twins.find((other) => other.words.every((word, i) => word === words[i]));
       if (twin) return twin.buffer;
-      const bytes = preparation?.bytes ?? words.byteLength;
-      const placed = { buffer: newBuffer(bytes, 'constant', label), words, layout, preparation };
-      if (!preparation) byHash.set(key, [...twins, placed]);
-      all.push(placed);
-      return placed.buffer;
+      const own = buffer(words.byteLength);
+      const placed = place(
+        layout
+          ? { kind: 'weights', buffer: own, words, layout, preparation: undefined }
+          : { kind: 'words', buffer: own, words },
+      );
+      byHash.set(key, [...twins, placed]);
+      return own;
+    },
+    addOffsets(lists, label) {
+      const lengths = lists.map((list) => list.length);
+      const counts = pool.add(
+        Int32Array.from(lengths, (length) => 4 * length),
+        `${label}, counts`,
+      );
+      const words = Uint32Array.from(lists.flat());
+      const buffer = newBuffer(words.byteLength, 'constant', `${label}, offsets`);
+      place({ kind: 'offsets', buffer, words, lengths, counts });
+      return { offsets: buffer, counts };
     },
   };
+  return pool;
 }
 
 /** A constant's elements in another order. */

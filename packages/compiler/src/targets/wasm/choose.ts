@@ -68,6 +68,13 @@ export function rehearse(node: OpNode, kernel: Kernel): Work[] {
       buffer: buffer(preparation?.bytes ?? 4 * data.length, 'constant'),
       byteOffset: 0,
     }),
+    offsets: (lists) => ({
+      offsets: {
+        buffer: buffer(4 * lists.reduce((sum, { length }) => sum + length, 0), 'constant'),
+        byteOffset: 0,
+      },
+      counts: { buffer: buffer(4 * lists.length, 'constant'), byteOffset: 0 },
+    }),
     scratch: (bytes) => ({ buffer: buffer(bytes, 'scratch'), byteOffset: 0 }),
   };
   const view = (type: View | OpNode['type'], order: Order, halo = noHalo): View => {

@@ -22,7 +22,8 @@ export interface Wish {
 export interface WeightLayout {
   /** Elements are in groups `[blocks][rows][lanes]`; scale `s` of a group is `[blocks][lanes]`. */
   readonly blocks: number;
-  readonly rows: number;
+  /** The same for all blocks, or one number a block. */
+  readonly rows: number | readonly number[];
   readonly lanes: number;
 }
 
@@ -73,6 +74,14 @@ export interface Emitter {
     layout?: WeightLayout,
     preparation?: Preparation,
   ): Address;
+  /**
+   * Places lists of growing multiples of 4 one after the other, and the length of each in bytes:
+   * the taps of sparse weights.
+   */
+  offsets(
+    lists: readonly (readonly number[])[],
+    label: string,
+  ): { readonly offsets: Address; readonly counts: Address };
   /** Memory for this node alone. */
   scratch(bytes: number, label: string): Address;
 }

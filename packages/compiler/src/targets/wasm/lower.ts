@@ -79,6 +79,13 @@ export function lower(graph: Graph, options: Omit<Choice, 'constantBytes'>): Low
       buffer: constants.add(data, label, layout, preparation),
       byteOffset: 0,
     }),
+    offsets(lists, label) {
+      const { offsets, counts } = constants.addOffsets(lists, label);
+      return {
+        offsets: { buffer: offsets, byteOffset: 0 },
+        counts: { buffer: counts, byteOffset: 0 },
+      };
+    },
     scratch: (bytes, label) => ({ buffer: newBuffer(bytes, 'scratch', label), byteOffset: 0 }),
   };
 

@@ -1,23 +1,24 @@
 // Load-time functions: weights stored with fewer bits become f32, and what kernels want made of them.
 
-import type { Packed } from '../../emit/weights.ts';
+import type { PackedOffsets, PackedWeights } from '../../emit/weights.ts';
 import type { Assembler, Expr, Local } from './assembler.ts';
-import type { Preparation, WeightLayout } from './kernel.ts';
+import type { Preparation } from './kernel.ts';
 import type { Routine } from './link.ts';
 
 /** Bytes of one weight as it is stored. */
 const codeBytes = { f32: 4, f16: 2, int8: 1 } as const;
 
-/** The function that unpacks: of the codes, the scales and the place of the result. */
-export const unpackRoutine = ({
+/** The function that unpacks weights: of the codes, the headers of the blocks and the place of the result. */
+export const unpackWeights = ({
   kind,
   layout,
-  preparation = plainCopy(layout),
-}: Pick<Packed, 'kind' | 'layout' | 'preparation'>): Routine => ({
-  args: ['codes', 'scales', 'result'],
+  preparation: given,
+}: Pick<PackedWeights, 'kind' | 'layout' | 'preparation'>): Routine => ({
+  args: ['codes', 'headers', 'result'],
 
-  write(asm, from, scales, to) {
+  write(asm, from, header, to) {
     const { blocks, rows, lanes } = layout;
+    const preparation: Omit<Preparation, 'bytes'> = given ?? plainCopy(lanes);
     const rowBytes = lanes * codeBytes[kind];
     const factors = kind === 'f32' ? [] : Array.from({ length: lanes / 4 }, () => asm.v128Local());
     const read = readers[kind](asm);
@@ -30,18 +31,64 @@ export const unpackRoutine = ({
       preparation.write(asm, row, to!),
       from!.advance(preparation.rows * rowBytes),
     );
+    const scaleBytes = 16 * factors.length;
+    const left = asm.i32Local();
+    const allRows =
+      typeof rows === 'number'
+        ? asm.range(left, 0, rows / preparation.rows, 1, round)
+        : asm.seq(
+            left.set(asm.load('i32.load', header!.get, scaleBytes)),
+            asm.when(
+              left.get,
+              asm.until(left, asm.i32(0), asm.seq(round, left.advance(-preparation.rows))),
+            ),
+          );
     const block = asm.seq(
-      ...factors.map((factor, v) => factor.set(asm.load('v128.load', scales!.get, 16 * v))),
-      scales!.advance(4 * lanes),
-      asm.range(asm.i32Local(), 0, rows / preparation.rows, 1, round),
+      ...factors.map((factor, v) => factor.set(asm.load('v128.load', header!.get, 16 * v))),
+      allRows,
+      header!.advance(scaleBytes + (typeof rows === 'number' ? 0 : 4)),
     );
     return asm.range(asm.i32Local(), 0, blocks, 1, block);
   },
 });
 
+/** Instructions that load a step of so many bytes. */
+const stepLoads = { 1: 'i32.load8_u', 2: 'i32.load16_u', 4: 'i32.load' } as const;
+
+/** The function that adds up steps: of the codes, the bytes of each list and the place of the result. */
+export const unpackOffsets = ({
+  lists,
+  stepBytes,
+}: Pick<PackedOffsets, 'lists' | 'stepBytes'>): Routine => ({
+  args: ['steps', 'counts', 'result'],
+
+  write(asm, from, counts, to) {
+    const [offset, end] = [asm.i32Local(), asm.i32Local()];
+    const step = asm.op('i32.shl', asm.load(stepLoads[stepBytes], from!.get), asm.i32(2));
+    const list = asm.seq(
+      offset.set(asm.i32(0)),
+      end.set(asm.op('i32.add', to!.get, asm.load('i32.load', counts!.get))),
+      asm.when(
+        asm.load('i32.load', counts!.get),
+        asm.until(
+          to!,
+          end.get,
+          asm.seq(
+            offset.advance(step),
+            asm.store('i32.store', to!.get, offset.get),
+            from!.advance(stepBytes),
+            to!.advance(4),
+          ),
+        ),
+      ),
+      counts!.advance(4),
+    );
+    return asm.range(asm.i32Local(), 0, lists, 1, list);
+  },
+});
+
 /** Nothing but unpacking. */
-const plainCopy = ({ blocks, rows, lanes }: WeightLayout): Preparation => ({
-  bytes: 4 * blocks * rows * lanes,
+const plainCopy = (lanes: number): Omit<Preparation, 'bytes'> => ({
   rows: 1,
   write: (asm, row, to) =>
     asm.seq(

@@ -23,6 +23,8 @@ export interface ConvOverViews {
   readonly stride: readonly [number, number];
   readonly dilation: readonly [number, number];
   readonly groups: number;
+  /** The taps that each block keeps, with weights `[tap][8]`; one group only. Default: all of them. */
+  readonly table?: { readonly offsets: Address; readonly counts: Address };
 }
 
 /** Blocks of 8 that the outputs of one group take. */
@@ -79,20 +81,30 @@ export function emitConv(emit: Emitter, conv: ConvOverViews): void {
   }
 
   const inputBytes = 4 * inputs * (x.shape[2] ?? 1) * (x.shape[3] ?? 1);
-  const blocksOutside = prefersBlocksOutside(blocks * wBlockStep, inputBytes);
+  const weightBytes = conv.table ? conv.weights.buffer.bytes : blocks * wBlockStep;
+  const blocksOutside = prefersBlocksOutside(weightBytes, inputBytes);
 
   emit.call({
     label: conv.label,
     rereads: tileRereads({
-      weightBytes: blocks * wBlockStep,
+      weightBytes,
       inputBytes,
       pixels: n * rows * columns,
       blocks,
       blocksOutside,
     }).map(({ bytes, span }) => ({ bytes: groups * bytes, span })),
-    args: [x.address, conv.weights, conv.bias, y.address, ...extras.map(({ address }) => address)],
-    write: (asm, ...pointers) =>
-      emitTiles(
+    args: [
+      x.address,
+      conv.weights,
+      conv.bias,
+      y.address,
+      ...extras.map(({ address }) => address),
+      ...(conv.table ? [conv.table.counts, conv.table.offsets] : []),
+    ],
+    write(asm, ...all) {
+      const pointers = all.slice(0, 4 + extras.length);
+      const [counts, offsets] = all.slice(pointers.length);
+      return emitTiles(
         asm,
         {
           outer: outer.filter(({ extent }, i) => i === 0 || extent > 1),
@@ -100,9 +112,10 @@ export function emitConv(emit: Emitter, conv: ConvOverViews): void {
           pixels,
           xPixelStep: pixelSteps[0]!,
           yPixelStep: pixelSteps[3]!,
-          taps: tapLoops,
-          wTapStep: 4 * blockLanes,
-          wBlockStep,
+          taps:
+            counts && offsets
+              ? { counts, offsets, meanTaps: weightBytes / (4 * blockLanes * blocks) }
+              : { loops: tapLoops, wTapStep: 4 * blockLanes, wBlockStep },
           outputs,
           hasBias: true,
           extras: extras.map(extraOf),
@@ -110,6 +123,7 @@ export function emitConv(emit: Emitter, conv: ConvOverViews): void {
           blocksOutside,
         },
         pointers,
-      ),
+      );
+    },
   });
 }

@@ -5,6 +5,7 @@ import type { Kernel } from '../kernel.ts';
 import { applyEpilogue } from './apply-epilogue.ts';
 import { concat } from './concat.ts';
 import { conv } from './conv.ts';
+import { convSparse, linearSparse } from './conv-sparse.ts';
 import { convTranspose } from './conv-transpose.ts';
 import { depthwise } from './depthwise.ts';
 import { gather } from './gather.ts';
@@ -17,7 +18,7 @@ import { maxPool, sumPool } from './pool.ts';
 import { reduce } from './reduce.ts';
 import { resample } from './resample.ts';
 import { softmax } from './softmax.ts';
-import { winogradF2, winogradF4 } from './winograd.ts';
+import { winogradF2, winogradF2Sparse, winogradF4, winogradF4Sparse } from './winograd.ts';
 
 /** Primitives that are views of their operand, and need no code. */
 export type ViewName = 'transpose' | 'reshape' | 'slice' | 'expand';
@@ -25,11 +26,11 @@ export type ViewName = 'transpose' | 'reshape' | 'slice' | 'expand';
 /** Every kernel, by the primitive that it runs. */
 export const kernels: Readonly<Record<Exclude<PrimitiveName, ViewName>, readonly Kernel[]>> = {
   concat: [applyEpilogue(concat)],
-  conv: [depthwise, conv, winogradF2, winogradF4],
+  conv: [depthwise, conv, winogradF2, winogradF4, convSparse, winogradF2Sparse, winogradF4Sparse],
   convTranspose: [convTranspose],
   gather: [applyEpilogue(gather)],
   layerNorm: [applyEpilogue(layerNorm)],
-  linear: [linear],
+  linear: [linear, linearSparse],
   map: [applyEpilogue(map)],
   matmul: [matmul],
   maxPool: [applyEpilogue(maxPool)],

@@ -7,14 +7,14 @@ import { emitConv } from './conv-tiles.ts';
 import { packedBias, packedWeights, runtimeReads } from './pack.ts';
 
 /** `[…, K]` as pixels of K channels. */
-function asPixels(view: View): View {
+export function asPixels(view: View): View {
   const k = view.shape.at(-1)!;
   const rows = elementCount(view.shape.slice(0, -1));
   return { ...view, shape: [1, k, 1, rows], strides: [0, 1, 0, k], halo: noHalo };
 }
 
-/** Any operand of the epilogue, dense and of the result's shape, or repeated for each row. */
-function extraPixels(view: View): View | undefined {
+/** An operand of the epilogue, dense and of the result's shape, or repeated for each row. */
+export function extraPixels(view: View): View {
   const rank = view.shape.length;
   const rows = elementCount(view.shape.slice(0, -1));
   const shape = [1, view.shape.at(-1)!, 1, rows];
@@ -25,7 +25,8 @@ function extraPixels(view: View): View | undefined {
   for (let axis = rank - 2; axis >= 0; axis--) {
     if (view.shape[axis] === 1) continue;
     if (extent === 1) step = view.strides[axis]!;
-    else if (view.strides[axis] !== step * extent) return undefined;
+    else
+      assert(view.strides[axis] === step * extent, 'fused operands repeat for each row, or none');
     extent *= view.shape[axis]!;
   }
   return { ...view, shape, strides: [0, lane, 0, step], halo: noHalo };
@@ -56,11 +57,7 @@ export const linear: Kernel = {
       }),
       bias: packedBias(site, 2, 1, o),
       y: asPixels(output),
-      extras: site.extras.map((extra) => {
-        const pixels = extraPixels(extra);
-        assert(pixels, 'the fusing pass takes operands that repeat for each row, or none');
-        return pixels;
-      }),
+      extras: site.extras.map(extraPixels),
       epilogue: site.epilogue,
       taps: [1, 1],
       stride: [1, 1],

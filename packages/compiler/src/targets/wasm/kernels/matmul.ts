@@ -53,9 +53,11 @@ export const matmul: Kernel = {
             pixels: m,
             xPixelStep: step(a, 2),
             yPixelStep: step(output, 2),
-            taps: [{ extent: k, step: step(a, 1) }],
-            wTapStep: step(b, 2),
-            wBlockStep: 4 * blockLanes,
+            taps: {
+              loops: [{ extent: k, step: step(a, 1) }],
+              wTapStep: step(b, 2),
+              wBlockStep: 4 * blockLanes,
+            },
             outputs: n,
             hasBias: false,
             extras: extras.map((extra) => ({

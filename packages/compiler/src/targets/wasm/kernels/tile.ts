@@ -6,6 +6,8 @@
 //       sums[pixel][2] = bias
 //       for each tap: sums += broadcast(input[pixel]) · (w0, w1)
 //       store epilogue(sums)
+//
+// The taps are loops over the input, or a table of the ones that a block has.
 
 import type { Reread } from '../../../devices/work.ts';
 import type { Assembler, Expr, Local } from '../assembler.ts';
@@ -30,14 +32,36 @@ export interface TileSpec extends Finishing {
   /** Pixels of a row. */
   readonly pixels: number;
   readonly xPixelStep: number;
-  /** The taps of one output: loops over x, innermost last, all of them one after the other in w. */
-  readonly taps: readonly { readonly extent: number; readonly step: number }[];
-  /** Bytes between the weights of two taps, and of two blocks. */
-  readonly wTapStep: number;
-  readonly wBlockStep: number;
+  readonly taps: LoopTaps | TableTaps;
   readonly outputs: number;
   readonly hasBias: boolean;
   readonly blocksOutside: boolean;
+}
+
+/** The taps of a dense layer: the same for every output. */
+export interface LoopTaps {
+  /** Loops over x, innermost last, all of them one after the other in w. */
+  readonly loops: readonly { readonly extent: number; readonly step: number }[];
+  /** Bytes between the weights of two taps, and of two blocks. */
+  readonly wTapStep: number;
+  readonly wBlockStep: number;
+}
+
+/** The taps of a sparse layer: each block has its own, its weights one after the other. */
+export interface TableTaps {
+  /** Points to the bytes of each block's part of the offsets. */
+  readonly counts: Local;
+  /** Points to the byte offset of each tap from the first. */
+  readonly offsets: Local;
+  /** Taps of a block, on average: for the tally. */
+  readonly meanTaps: number;
+}
+
+/** The taps of the block that is being computed. */
+interface BlockTaps {
+  readonly start: Local;
+  readonly end: Local;
+  readonly meanTaps: number;
 }
 
 /** Weights beyond this are read once a row of pixels rather than once a tile. */
@@ -68,7 +92,12 @@ export function tileRereads(product: {
 export function emitTiles(asm: Assembler, spec: TileSpec, pointers: readonly Local[]): Expr {
   const whole = Math.floor(spec.outputs / blockLanes);
   const rest = spec.outputs % blockLanes;
-  const tile = createTile(asm, spec, pointers);
+  const { taps } = spec;
+  const own: BlockTaps | undefined =
+    'counts' in taps
+      ? { start: asm.i32Local(), end: asm.i32Local(), meanTaps: taps.meanTaps }
+      : undefined;
+  const tile = createTile(asm, spec, pointers, own);
   const line: PixelRow = {
     pixels: spec.pixels,
     held: tilePixels(asm),
@@ -76,7 +105,7 @@ export function emitTiles(asm: Assembler, spec: TileSpec, pointers: readonly Loc
   };
   const blockSteps = [
     0,
-    spec.wBlockStep,
+    'counts' in taps ? 0 : taps.wBlockStep,
     4 * blockLanes,
     4 * blockLanes,
     ...spec.extras.map(({ laneStep }) => blockLanes * laneStep),
@@ -84,12 +113,15 @@ export function emitTiles(asm: Assembler, spec: TileSpec, pointers: readonly Loc
   const blocks = { extent: whole, steps: blockSteps };
   const rewind = asm.seq(...pointers.map((pointer, i) => pointer.advance(-whole * blockSteps[i]!)));
   /** All blocks, with what is done for each. */
-  const overBlocks = (body: (lanes: number) => Expr): Expr =>
-    asm.seq(
-      whole > 0 ? nest(asm, [blocks], pointers, body(blockLanes)) : asm.seq(),
-      rest > 0 ? body(rest) : asm.seq(),
-      whole > 0 ? rewind : asm.seq(),
-    );
+  const overBlocks = (body: (lanes: number) => Expr): Expr => {
+    const all = (each: (lanes: number) => Expr) =>
+      asm.seq(
+        whole > 0 ? nest(asm, [blocks], pointers, each(blockLanes)) : asm.seq(),
+        rest > 0 ? each(rest) : asm.seq(),
+        whole > 0 ? rewind : asm.seq(),
+      );
+    return own && 'counts' in taps ? overTable(asm, taps, own, pointers[1]!, all, body) : all(body);
+  };
   if (!spec.blocksOutside)
     return nest(
       asm,
@@ -117,6 +149,34 @@ export function emitTiles(asm: Assembler, spec: TileSpec, pointers: readonly Loc
           : []),
       ),
     ),
+  );
+}
+
+/** All blocks, each with its part of the table and of the weights. */
+function overTable(
+  asm: Assembler,
+  { counts, offsets }: TableTaps,
+  { start, end }: BlockTaps,
+  weights: Local,
+  all: (each: (lanes: number) => Expr) => Expr,
+  body: (lanes: number) => Expr,
+): Expr {
+  const [count, first] = [asm.i32Local(), asm.i32Local()];
+  const lengthOf = asm.op('i32.sub', end.get, start.get);
+  return asm.seq(
+    count.set(counts.get),
+    end.set(offsets.get),
+    first.set(weights.get),
+    all((lanes) =>
+      asm.seq(
+        start.set(end.get),
+        end.set(asm.op('i32.add', start.get, asm.load('i32.load', count.get))),
+        count.advance(4),
+        body(lanes),
+        weights.advance(asm.op('i32.mul', lengthOf, asm.i32(blockLanes))),
+      ),
+    ),
+    weights.set(first.get),
   );
 }
 
@@ -153,6 +213,7 @@ function createTile(
   asm: Assembler,
   spec: TileSpec,
   pointers: readonly Local[],
+  own: BlockTaps | undefined,
 ): (pixels: number, lanes: number) => Expr {
   const [x, w, bias, y, ...extras] = pointers as [Local, Local, Local, Local, ...Local[]];
   const [at, weights, end] = [asm.i32Local(), asm.i32Local(), asm.i32Local()];
@@ -172,44 +233,87 @@ function createTile(
         spec.hasBias ? asm.load('v128.load', bias.get, 16 * vector) : asm.f32x4(0),
       ),
     );
-    const products = Array.from({ length: pixels }, (_, pixel) =>
-      asm.seq(
-        input.set(asm.load('v128.load32_splat', ...offset(asm, at, pixel * spec.xPixelStep))),
-        ...Array.from({ length: vectors }, (_, vector) =>
-          asm.madd(sum(pixel, vector), loaded[vector]!.get, input.get),
-        ),
-      ),
-    );
-    const [innermost, ...others] = [...spec.taps].reverse();
-    const runBytes = innermost ? innermost.extent * innermost.step : 0;
-    const step =
-      innermost &&
+    /** One tap of every pixel, its inputs at a pointer. */
+    const products = (from: Local) =>
       asm.seq(
         ...Array.from({ length: vectors }, (_, vector) =>
           loaded[vector]!.set(asm.load('v128.load', weights.get, 16 * vector)),
         ),
-        ...products,
-        weights.advance(spec.wTapStep),
-        at.advance(innermost.step),
+        ...Array.from({ length: pixels }, (_, pixel) =>
+          asm.seq(
+            input.set(asm.load('v128.load32_splat', ...offset(asm, from, pixel * spec.xPixelStep))),
+            ...Array.from({ length: vectors }, (_, vector) =>
+              asm.madd(sum(pixel, vector), loaded[vector]!.get, input.get),
+            ),
+          ),
+        ),
       );
-    const run = !step
-      ? asm.seq()
-      : runBytes === 0
-        ? // A broadcast operand stays where it is, so its pointer cannot tell the end.
-          asm.range(end, 0, innermost.extent, 1, step)
-        : asm.seq(
-            end.set(asm.op('i32.add', at.get, asm.i32(runBytes))),
-            asm.until(at, end.get, step, innermost.extent),
-            others.length > 0 ? at.advance(-runBytes) : asm.seq(),
-          );
-    const loops = others.reverse().map(({ extent, step }): Loop => ({ extent, steps: [step] }));
-    const empty = spec.taps.some(({ extent }) => extent === 0);
     return asm.seq(
       ...start,
-      at.set(x.get),
       weights.set(w.get),
-      empty ? asm.seq() : nest(asm, loops, [at], run),
+      own
+        ? tableRun(asm, own, x, weights, at, end, products)
+        : loopRun(asm, spec.taps as LoopTaps, x, weights, at, end, products),
       finish(asm, spec, y, extras, pixels, lanes, sum, at),
     );
   };
+}
+
+/** Every tap in its loops. */
+function loopRun(
+  asm: Assembler,
+  { loops: taps, wTapStep }: LoopTaps,
+  x: Local,
+  weights: Local,
+  at: Local,
+  end: Local,
+  products: (from: Local) => Expr,
+): Expr {
+  if (taps.some(({ extent }) => extent === 0)) return asm.seq();
+  const [innermost, ...others] = [...taps].reverse();
+  if (!innermost) return asm.seq();
+  const runBytes = innermost.extent * innermost.step;
+  const step = asm.seq(products(at), weights.advance(wTapStep), at.advance(innermost.step));
+  const run =
+    runBytes === 0
+      ? // A broadcast operand stays where it is, so its pointer cannot tell the end.
+        asm.range(end, 0, innermost.extent, 1, step)
+      : asm.seq(
+          end.set(asm.op('i32.add', at.get, asm.i32(runBytes))),
+          asm.until(at, end.get, step, innermost.extent),
+          others.length > 0 ? at.advance(-runBytes) : asm.seq(),
+        );
+  const loops = others.reverse().map(({ extent, step }): Loop => ({ extent, steps: [step] }));
+  return asm.seq(at.set(x.get), nest(asm, loops, [at], run));
+}
+
+/** The taps of a block, one a basic block: old engines would hold the loads of several at once. */
+function tableRun(
+  asm: Assembler,
+  { start, end, meanTaps }: BlockTaps,
+  x: Local,
+  weights: Local,
+  at: Local,
+  tap: Local,
+  products: (from: Local) => Expr,
+): Expr {
+  return asm.seq(
+    tap.set(start.get),
+    asm.block((exit) =>
+      asm.seq(
+        asm.branchIf(exit, asm.op('i32.eq', tap.get, end.get)),
+        asm.until(
+          tap,
+          end.get,
+          asm.seq(
+            at.set(asm.op('i32.add', x.get, asm.load('i32.load', tap.get))),
+            products(at),
+            weights.advance(4 * blockLanes),
+            tap.advance(4),
+          ),
+          meanTaps,
+        ),
+      ),
+    ),
+  );
 }

@@ -46,8 +46,16 @@ function evenSize(extent: number, most: number): number {
   return best;
 }
 
-/** Cuts a 3 × 3 convolution of stride 1. */
-export function planWinograd(node: OpNode, { m, n }: WinogradForm): WinogradPlan {
+/**
+ * Cuts a 3 × 3 convolution of stride 1.
+ *
+ * @param taps Inputs of all blocks of 8 outputs together; default all inputs for each block.
+ */
+export function planWinograd(
+  node: OpNode,
+  { m, n }: WinogradForm,
+  taps = Math.ceil(node.type.shape[1]! / 8) * node.inputs[0]!.type.shape[1]!,
+): WinogradPlan {
   assert(node.op === 'conv', 'only convolutions are cut into tiles');
   const { pads } = node.attrs as AttrsOf<'conv'>; // its op says so
   const [images, inputs, height, width] = node.inputs[0]!.type.shape as Four;
@@ -73,7 +81,7 @@ export function planWinograd(node: OpNode, { m, n }: WinogradForm): WinogradPlan
     factorTileStep,
     productTileStep,
     factorStep: apart(tiles * factorTileStep),
-    weightStep: apart(32 * Math.ceil(outputs / 8) * inputs),
+    weightStep: apart(32 * taps),
     productStep: apart(tiles * productTileStep),
     halo: [
       pads[0],

@@ -5,7 +5,7 @@ import type { View } from '../../../plan/view.ts';
 import type { Assembler, Expr, Local } from '../assembler.ts';
 import { nest } from '../walk.ts';
 import { extraOf, finish } from './epilogue.ts';
-import { blockLanes, emitTiles } from './tile.ts';
+import { blockLanes, emitTiles, type TableTaps } from './tile.ts';
 import type { WinogradPlan } from './winograd-plan.ts';
 import type { WinogradForm } from './winograd-transforms.ts';
 
@@ -17,13 +17,21 @@ export interface WinogradSpec {
   readonly y: View;
   readonly extras: readonly View[];
   readonly epilogue: Scalar | undefined;
+  /** Inputs of a block of outputs, on average. */
+  readonly meanTaps: number;
 }
 
-/** Statement: the whole convolution. Pointers: [x, weights, factors, products, scratch, bias, y, ...extras]. */
+/**
+ * Statement: the whole convolution. Pointers: [x, weights, factors, products, scratch, bias, y,
+ * ...extras], and for sparse weights [counts, offsets] of the inputs that each block of outputs keeps.
+ */
 export function emitWinograd(asm: Assembler, spec: WinogradSpec, pointers: readonly Local[]): Expr {
   const { form, plan, x, y, extras } = spec;
   const { m } = form;
-  const [from, weights, factors, products, scratch, bias, to, ...own] = pointers as Seven;
+  const [from, weights, factors, products, scratch, bias, to, ...rest] = pointers as Seven;
+  const own = rest.slice(0, extras.length);
+  const [counts, offsets] = rest.slice(extras.length);
+  const table = counts && offsets ? { counts, offsets, meanTaps: spec.meanTaps } : undefined;
   const moving = [from, to, ...own];
   const views = [x, y, ...extras];
   const [row, column] = [asm.i32Local(), asm.i32Local()];
@@ -55,7 +63,7 @@ export function emitWinograd(asm: Assembler, spec: WinogradSpec, pointers: reado
   const block = asm.seq(
     ...place,
     inputStage(asm, spec, heads[0]!, factors, scratch),
-    productStage(asm, spec, factors, weights, products),
+    productStage(asm, spec, factors, weights, products, table),
     outputStage(
       asm,
       spec,
@@ -157,6 +165,7 @@ function productStage(
   factors: Local,
   weights: Local,
   products: Local,
+  table: TableTaps | undefined,
 ): Expr {
   const pointers = [asm.i32Local(), asm.i32Local(), asm.i32Local(), asm.i32Local()] as const;
   const [v, u, none, p] = pointers;
@@ -177,9 +186,11 @@ function productStage(
         pixels: plan.blockRows * plan.blockColumns,
         xPixelStep: plan.factorTileStep,
         yPixelStep: plan.productTileStep,
-        taps: [{ extent: plan.inputs, step: 4 }],
-        wTapStep: 4 * blockLanes,
-        wBlockStep: 4 * blockLanes * plan.inputs,
+        taps: table ?? {
+          loops: [{ extent: plan.inputs, step: 4 }],
+          wTapStep: 4 * blockLanes,
+          wBlockStep: 4 * blockLanes * plan.inputs,
+        },
         outputs: plan.outputs,
         hasBias: false,
         extras: [],

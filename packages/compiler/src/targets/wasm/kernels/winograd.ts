@@ -10,6 +10,15 @@ import type { Reread } from '../../../devices/work.ts';
 import { channelsLast, moved } from '../../../plan/view.ts';
 import type { Kernel, Preparation, Site } from '../kernel.ts';
 import { isConstant, packedBias, packedWeights } from './pack.ts';
+import {
+  type ColumnShape,
+  keptColumns,
+  keptWeights,
+  type Lists,
+  sparseWeights,
+  tapsOf,
+} from './sparse-blocks.ts';
+import { blockLanes } from './tile.ts';
 import { planWinograd, type WinogradPlan } from './winograd-plan.ts';
 import { emitWinograd } from './winograd-stages.ts';
 import { f2, f4, type WinogradForm } from './winograd-transforms.ts';
@@ -64,6 +73,25 @@ function prepared({ weights: g, n }: WinogradForm, plan: WinogradPlan): Preparat
   };
 }
 
+/** Weights `[O, I, 3, 3]` by kernels. */
+const kernelColumns = ([outputs, inputs]: readonly number[]): ColumnShape => ({
+  outputs: outputs!,
+  columns: inputs!,
+  items: 9,
+  indexOf: (output, input, tap) => (output * inputs! + input) * 9 + tap,
+});
+
+const listsOf = new WeakMap<object, Lists>();
+
+/** The inputs that each block of outputs keeps. */
+function keptInputs(node: OpNode): Lists {
+  const w = node.inputs[1]!;
+  assert(w.kind === 'constant', 'it accepts constants only');
+  const lists = listsOf.get(w) ?? keptColumns(w.value, kernelColumns(w.type.shape));
+  listsOf.set(w, lists);
+  return lists;
+}
+
 /** The weights are read for every block of tiles. */
 function rereadsOf(plan: WinogradPlan, positions: number): Reread[] {
   const { images, tileRows, tileColumns, blockRows, blockColumns } = plan;
@@ -77,15 +105,52 @@ function rereadsOf(plan: WinogradPlan, positions: number): Reread[] {
   ];
 }
 
-function lower(site: Site, form: WinogradForm): void {
+function lower(site: Site, form: WinogradForm, lists: Lists | undefined): void {
   const { node, output, extras, epilogue, emit } = site;
-  const plan = planWinograd(node, form);
+  const plan = planWinograd(node, form, lists && tapsOf(lists));
   const { inputs, outputs, halo } = plan;
   const positions = form.n * form.n;
   const x = site.input(0);
-  const [w] = node.inputs.slice(1);
-  assert(w?.kind === 'constant', 'it accepts constants only');
-  const raw = packedWeights(site, 1, {
+  const w = node.inputs[1]!;
+  assert(w.kind === 'constant', 'it accepts constants only');
+  const preparation = prepared(form, plan);
+  const weights = lists
+    ? emit.constant(
+        keptWeights(w.value, kernelColumns(w.type.shape), lists),
+        w.name,
+        { blocks: lists.length, rows: lists.map(({ length }) => 9 * length), lanes: blockLanes },
+        preparation,
+      )
+    : denseWeights(site, plan, preparation);
+  const meanTaps = lists ? tapsOf(lists) / lists.length : inputs;
+  const table =
+    lists &&
+    emit.offsets(
+      lists.map((list) => list.map((input) => 4 * input)),
+      w.name,
+    );
+  const back = halo[0] * x.strides[2]! + halo[1] * x.strides[3]!;
+  emit.call({
+    rereads: rereadsOf(plan, positions),
+    label: `${lists ? 'sparse ' : ''}winograd F(${form.m},3) ${node.name}`,
+    args: [
+      moved(x.address, -4 * back),
+      weights,
+      emit.scratch(positions * plan.factorStep, `${node.name}, factors`),
+      emit.scratch(positions * plan.productStep, `${node.name}, products`),
+      emit.scratch(16 * positions, `${node.name}, half-transformed`),
+      packedBias(site, 2, 1, outputs),
+      output.address,
+      ...extras.map(({ address }) => address),
+      ...(table ? [table.counts, table.offsets] : []),
+    ],
+    write: (asm, ...pointers) =>
+      emitWinograd(asm, { form, plan, x, y: output, extras, epilogue, meanTaps }, pointers),
+  });
+}
+
+const denseWeights = (site: Site, { inputs, outputs }: WinogradPlan, preparation: Preparation) =>
+  packedWeights(site, 1, {
     groups: 1,
     outputs,
     inputs: 9,
@@ -93,39 +158,30 @@ function lower(site: Site, form: WinogradForm): void {
     columns: inputs,
     strides: { group: 0, output: 9 * inputs, input: 1, row: 0, column: 9 },
     offset: 0,
-    preparation: prepared(form, plan),
+    preparation,
   });
-  const back = halo[0] * x.strides[2]! + halo[1] * x.strides[3]!;
-  emit.call({
-    rereads: rereadsOf(plan, positions),
-    label: `winograd F(${form.m},3) ${node.name}`,
-    args: [
-      moved(x.address, -4 * back),
-      raw,
-      emit.scratch(positions * plan.factorStep, `${node.name}, factors`),
-      emit.scratch(positions * plan.productStep, `${node.name}, products`),
-      emit.scratch(16 * form.n * form.n, `${node.name}, half-transformed`),
-      packedBias(site, 2, 1, outputs),
-      output.address,
-      ...extras.map(({ address }) => address),
-    ],
-    write: (asm, ...pointers) =>
-      emitWinograd(asm, { form, plan, x, y: output, extras, epilogue }, pointers),
-  });
-}
 
-const winograd = (form: WinogradForm): Kernel => ({
-  name: `conv-winograd-f${form.m}`,
-  inexact: true,
-  accepts,
-  reads: () => [0],
-  wish: (node) => ({ unitAxis: 1, halo: planWinograd(node, form).halo }),
-  order: () => channelsLast(4),
-  lower: (site) => lower(site, form),
-});
+const winograd = (form: WinogradForm, sparse: boolean): Kernel => {
+  const listsFor = (node: OpNode) => (sparse ? keptInputs(node) : undefined);
+  return {
+    name: `conv-winograd-f${form.m}${sparse ? '-sparse' : ''}`,
+    inexact: true,
+    accepts: (node) => accepts(node) && (!sparse || sparseWeights(node) !== undefined),
+    reads: () => [0],
+    wish: (node) => ({ unitAxis: 1, halo: planWinograd(node, form).halo }),
+    order: () => channelsLast(4),
+    lower: (site) => lower(site, form, listsFor(site.node)),
+  };
+};
 
 /** Tiles of 2 × 2: for small images. */
-export const winogradF2 = winograd(f2);
+export const winogradF2 = winograd(f2, false);
 
 /** Tiles of 4 × 4. */
-export const winogradF4 = winograd(f4);
+export const winogradF4 = winograd(f4, false);
+
+/** Kernels that whole blocks of 8 outputs lack stay zero when they are transformed. */
+export const winogradF2Sparse = winograd(f2, true);
+
+/** The same with tiles of 4 × 4. */
+export const winogradF4Sparse = winograd(f4, true);
