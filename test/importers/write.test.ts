@@ -69,3 +69,37 @@ t.test('epilogues, expressions over some operands, and shared outputs are writte
       `${name} is the same`,
     );
 });
+
+t.test('extremes, orders, running sums and writes by index are written', async (t) => {
+  const b = createBuilder();
+  const x = b.input('x', { dtype: 'f32', shape: [4, 3] });
+  const indices = b.input('indices', { dtype: 'i32', shape: [2] });
+  const axis = 1;
+  const updates = b.slice(x, { starts: [1, 0], sizes: [2, 3], steps: [1, 1] });
+  const named = {
+    greatest: b.argReduce(x, { kind: 'max', axis, keepDims: false, pick: 'last' }),
+    order: b.topK(x, { axis, k: 2, largest: false }),
+    sums: b.cumSum(x, { axis: 0, exclusive: true, reverse: true }),
+    set: b.scatter(x, indices, updates, { kind: 'set' }),
+    added: b.scatter(x, indices, updates, { kind: 'add' }),
+  };
+  const outputs = Object.entries(named).map(([name, node]) => ({ name, node }));
+  const graph = { inputs: [x, indices], outputs };
+  const inputs: Record<string, Tensor> = {
+    x: { type: x.type, data: Float32Array.of(1, 5, 5, -2, 0.5, -3, 4, 4, 9, 7, 8, 6) },
+    indices: { type: indices.type, data: Int32Array.of(3, 0) },
+  };
+  const [expected, actual] = [evaluate(graph, inputs), await runOnnx(writeOnnx(graph), inputs)];
+  for (const [name, tensor] of Object.entries(expected))
+    t.equal(
+      difference(tensor, actual[name], { relative: 1e-6, absolute: 1e-6 }),
+      undefined,
+      `${name} is the same`,
+    );
+  const lost = b.scatter(x, indices, updates, { kind: 'max' });
+  t.throws(
+    () => writeOnnx({ inputs: [x, indices], outputs: [{ name: 'lost', node: lost }] }),
+    { code: 'NOT_IN_ONNX' },
+    'what opset 17 lacks is refused',
+  );
+});

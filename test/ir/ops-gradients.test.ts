@@ -69,6 +69,16 @@ const cases: Partial<Record<OpName, readonly GradientCase[]>> = {
       fixed: { 1: tensor('i32[3,2]', [0, 3, 3, 1, 0, 0]) },
     },
   ],
+  scatter: (['set', 'add', 'mul', 'max', 'min'] as const).map((kind) => ({
+    inputs: ['f32[5,3]', 'i32[4]', 'f32[4,3]'],
+    attrs: { kind },
+    fixed: { 1: tensor('i32[4]', [3, 0, 7, 4]) },
+    range: kind === 'max' || kind === 'min' ? [-40, 40] : [-1, 1],
+  })),
+  cumSum: [
+    { inputs: ['f32[2,4,3]'], attrs: { axis: 1, exclusive: false, reverse: false } },
+    { inputs: ['f32[2,4]'], attrs: { axis: 1, exclusive: true, reverse: true } },
+  ],
   transpose: [{ inputs: ['f32[2,3,4]'], attrs: { perm: [2, 0, 1] } }],
   reshape: [{ inputs: ['f32[2,6]'], attrs: { shape: [3, 4] } }],
   slice: [

@@ -27,6 +27,9 @@ const resized = {
   extrapolation: 0,
 };
 
+const extreme = { kind: 'max', axis: 0, keepDims: true, pick: 'first' };
+const boxes = { most: 1, iouThreshold: 0.5, scoreThreshold: 0, boxes: 'corners' };
+
 const windows: readonly Refusal[] = [
   ['a window beyond the input', ['f32[1,4,1,5]'], pool],
   ['a window of no taps', [image], { ...pool, kernel: [0, 2] }],
@@ -224,6 +227,59 @@ const refusals: Readonly<Record<OpName, readonly Refusal[]>> = {
     ['an extent that is not 1', ['f32[2]'], { shape: [4] }],
     ['a lower rank', ['f32[1,3]'], { shape: [3] }],
     ['an extent below 0', ['f32[3]'], { shape: [-1, 3] }],
+  ],
+  argReduce: [
+    ['an axis of nothing', ['f32[2,0]'], { ...extreme, axis: 1 }],
+    ['an axis beyond the rank', ['f32[2]'], { ...extreme, axis: 1 }],
+    ['decisions', ['bool[2]'], extreme, 'BAD_DTYPE'],
+  ],
+  topK: [
+    ['more elements than there are', ['f32[2,3]'], { axis: 1, k: 4, largest: true }],
+    ['half an element', ['f32[2,3]'], { axis: 1, k: 0.5, largest: true }],
+    ['decisions', ['bool[2]'], { axis: 0, k: 1, largest: true }, 'BAD_DTYPE'],
+  ],
+  cumSum: [
+    ['an axis beyond the rank', ['f32[2]'], { axis: 1, exclusive: false, reverse: false }],
+    ['decisions', ['bool[2]'], { axis: 0, exclusive: false, reverse: false }, 'BAD_DTYPE'],
+  ],
+  scatter: [
+    ['updates of another shape', ['f32[3,2]', 'i32[4]', 'f32[4,3]'], { kind: 'set' }],
+    ['indices of rank 2', ['f32[3,2]', 'i32[4,1]', 'f32[4,2]'], { kind: 'set' }],
+    ['a single number', ['f32[]', 'i32[1]', 'f32[1]'], { kind: 'set' }],
+    ['mixed types', ['f32[3]', 'i32[4]', 'i32[4]'], { kind: 'set' }, 'BAD_DTYPE'],
+    ['a sum of decisions', ['bool[3]', 'i32[4]', 'bool[4]'], { kind: 'add' }, 'BAD_DTYPE'],
+  ],
+  scatterNd: [
+    ['updates of another shape', ['f32[3,2]', 'i32[4,1]', 'f32[4]'], { kind: 'set' }],
+    ['indices of too many axes', ['f32[3]', 'i32[4,2]', 'f32[4]'], { kind: 'set' }],
+    ['a sum of decisions', ['bool[3]', 'i32[4,1]', 'bool[4]'], { kind: 'add' }, 'BAD_DTYPE'],
+  ],
+  gatherElements: [
+    ['indices of another rank', ['f32[2,3]', 'i32[2]'], { axis: 0 }],
+    ['indices beyond another axis', ['f32[2,3]', 'i32[2,4]'], { axis: 0 }],
+    ['an axis of nothing', ['f32[2,0]', 'i32[2,1]'], { axis: 1 }],
+    ['float indices', ['f32[2]', 'f32[2]'], { axis: 0 }, 'BAD_DTYPE'],
+  ],
+  gatherNd: [
+    ['indices of too many axes', ['f32[2,3]', 'i32[5,3]'], { batchDims: 0 }],
+    ['batches that differ', ['f32[2,3]', 'i32[3,1]'], { batchDims: 1 }],
+    ['axes of nothing', ['f32[0,3]', 'i32[5,1]'], { batchDims: 0 }],
+    ['float indices', ['f32[2]', 'f32[2,1]'], { batchDims: 0 }, 'BAD_DTYPE'],
+  ],
+  suppress: [
+    ['boxes of three numbers', ['f32[2,5,3]', 'bool[2,5]'], { iouThreshold: 0.5, most: 1 }],
+    ['half a box', ['f32[2,5,4]', 'bool[2,5]'], { iouThreshold: 0.5, most: 0.5 }],
+    ['scores', ['f32[2,5,4]', 'f32[2,5]'], { iouThreshold: 0.5, most: 1 }, 'BAD_DTYPE'],
+  ],
+  nonMaxSuppression: [
+    ['scores of other boxes', ['f32[1,5,4]', 'f32[1,2,6]'], boxes],
+    ['fewer than no boxes', ['f32[1,5,4]', 'f32[1,2,5]'], { ...boxes, most: -1 }],
+    ['scores of rank 2', ['f32[1,5,4]', 'f32[1,5]'], boxes],
+  ],
+  oneHot: [
+    ['a depth below 0', ['i32[3]'], { depth: -1, axis: 0 }],
+    ['an axis beyond the result', ['i32[3]'], { depth: 2, axis: 2 }],
+    ['float indices', ['f32[3]'], { depth: 2, axis: 0 }, 'BAD_DTYPE'],
   ],
   depthToSpace: [
     ['channels that do not fill a block', ['f32[1,6,2,2]'], { block: 2, mode: 'DCR' }],

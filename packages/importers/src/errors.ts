@@ -70,3 +70,9 @@ export const openShape = (inputs: readonly string[], example: string, at: Locati
 /** The caller's shapes do not fit the model. */
 export const badInputShape = (message: string, at: Location, hint: string): EspalierError =>
   new EspalierError('BAD_INPUT_SHAPE', message, { at, hint });
+
+/** A graph that is to be written has an op without a counterpart in ONNX. */
+export const notInOnnx = (what: string): EspalierError =>
+  new EspalierError('NOT_IN_ONNX', `${what} cannot be written as ONNX`, {
+    hint: 'only some ops of detectors are left out: write the graph before them',
+  });

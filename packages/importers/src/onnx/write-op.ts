@@ -2,13 +2,13 @@
 
 import {
   type AttrsOf,
-  assert,
   elementCount,
   inferOp,
   type OpName,
   type OpNode,
   splitInputs,
 } from '@espalier/ir';
+import { notInOnnx } from '../errors.ts';
 import type { AttributeValue, Writer, Written } from './write.ts';
 import { writeScalar } from './write-scalar.ts';
 
@@ -93,6 +93,35 @@ const slice: OpWriter<'slice'> = ([x], { starts, sizes, steps }, type, writer) =
   return writer.add('Slice', [x!, ...lists], type);
 };
 
+const int64 = 7;
+const int32 = 6;
+
+/** ONNX gives indices as int64. */
+const argReduce: OpWriter<'argReduce'> = ([x], { kind, axis, keepDims, pick }, type, writer) => {
+  const found = writer.add({ max: 'ArgMax', min: 'ArgMin' }[kind], [x!], type, {
+    axis,
+    keepdims: Number(keepDims),
+    select_last_index: Number(pick === 'last'),
+  });
+  return writer.add('Cast', [found], type, { to: int32 });
+};
+
+const topK: OpWriter<'topK'> = ([x], { axis, k, largest }, type, writer) => {
+  const attributes = { axis, largest: Number(largest), sorted: 1 };
+  const indices = writer.add('TopK', [x!, writer.ints([k])], type, attributes, 1);
+  return writer.add('Cast', [indices], type, { to: int32 });
+};
+
+/** Indices must lie inside the axis there; extremes came with a later opset. */
+const scatter: OpWriter<'scatter'> = ([x, indices, updates], { kind }, type, writer) => {
+  if (kind === 'max' || kind === 'min') throw notInOnnx(`scatter of the ${kind}`);
+  const column = { ...indices!.type, shape: [...indices!.type.shape, 1] };
+  const wide = writer.add('Cast', [indices!], indices!.type, { to: int64 });
+  const places = writer.add('Reshape', [wide, writer.ints(column.shape)], column, { allowzero: 1 });
+  const reduction = kind === 'set' ? 'none' : kind;
+  return writer.add('ScatterND', [x!, places, updates!], type, { reduction });
+};
+
 const writers: { readonly [K in OpName]?: OpWriter<K> } = {
   map: (operands, { expr }, _, writer) => writeScalar(expr, operands, writer),
   conv: (operands, { groups, ...window }, type, writer) =>
@@ -113,6 +142,14 @@ const writers: { readonly [K in OpName]?: OpWriter<K> } = {
     const attributes: Record<string, AttributeValue> = { axis, epsilon: { float: epsilon } };
     return writer.add('LayerNormalization', operands, type, attributes);
   },
+  argReduce,
+  topK,
+  scatter,
+  cumSum: ([x], { axis, exclusive, reverse }, type, writer) =>
+    writer.add('CumSum', [x!, writer.number(axis, 'i32')], type, {
+      exclusive: Number(exclusive),
+      reverse: Number(reverse),
+    }),
   resample,
   gather: (operands, { axis }, type, writer) => writer.add('Gather', operands, type, { axis }),
   transpose: (operands, { perm }, type, writer) =>
@@ -131,7 +168,7 @@ const writers: { readonly [K in OpName]?: OpWriter<K> } = {
 /** Writes the op of a node, its epilogue left out. */
 export function writeOp(node: OpNode, operands: readonly Written[], writer: Writer): Written {
   const write = writers[node.op] as OpWriter<OpName> | undefined; // keyed by the op itself
-  assert(write, `${node.op} is a primitive`);
+  if (!write) throw notInOnnx(node.op);
   const inputs = splitInputs(node).own.map(({ type }) => type);
   const type = node.epilogue ? inferOp(node.op, inputs, node.attrs) : node.type;
   return write(operands, node.attrs as AttrsOf<OpName>, type, writer);

@@ -48,12 +48,13 @@ export interface Written {
 
 /** Takes the nodes of a file as they are written. */
 export interface Writer {
-  /** Adds a node with one result of the given type. */
+  /** Adds a node of which one result is used, by default its first, of the given type. */
   add(
     op: string,
     inputs: readonly Written[],
     type: TensorType,
     attributes?: Readonly<Record<string, AttributeValue>>,
+    result?: number,
   ): Written;
   constant(tensor: Tensor): Written;
   /** An int64 list, as shapes and axes are. */
@@ -62,7 +63,11 @@ export interface Writer {
   number(value: number, dtype: TensorType['dtype']): Written;
 }
 
-/** Writes a graph as an ONNX model of opset 17. i32 values are int32 there. */
+/**
+ * Writes a graph as an ONNX model of opset 17. i32 values are int32 there.
+ *
+ * @throws {EspalierError} NOT_IN_ONNX, where an op has no counterpart in that opset
+ */
 export function writeOnnx(graph: Graph): Uint8Array {
   const model = create(ModelProtoSchema, {
     irVersion,
@@ -142,17 +147,17 @@ function writerInto(file: GraphProto, graph: Graph): Writer {
     });
 
   return {
-    add(op, inputs, type, attributes = {}) {
-      const output = fresh();
+    add(op, inputs, type, attributes = {}, result = 0) {
+      const outputs = Array.from({ length: result + 1 }, fresh);
       file.node.push(
         create(NodeProtoSchema, {
           opType: op,
           input: inputs.map(({ name }) => name),
-          output: [output],
+          output: outputs,
           attribute: Object.entries(attributes).map(([name, value]) => attributeOf(name, value)),
         }),
       );
-      return { name: output, type };
+      return { name: outputs[result]!, type };
     },
     constant,
     ints: (values) =>

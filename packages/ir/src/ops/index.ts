@@ -1,13 +1,17 @@
 // The table of ops. A new op is a file of this folder and a line here.
 
+import { argReduce } from './arg-reduce.ts';
 import { avgPool } from './avg-pool.ts';
 import { batchNorm } from './batch-norm.ts';
 import { concat } from './concat.ts';
 import { conv } from './conv.ts';
 import { convTranspose } from './conv-transpose.ts';
+import { cumSum } from './cum-sum.ts';
 import { depthToSpace, spaceToDepth } from './depth-to-space.ts';
 import { expand } from './expand.ts';
 import { gather } from './gather.ts';
+import { gatherElements } from './gather-elements.ts';
+import { gatherNd } from './gather-nd.ts';
 import { gelu } from './gelu.ts';
 import { instanceNorm } from './instance-norm.ts';
 import { layerNorm } from './layer-norm.ts';
@@ -16,6 +20,8 @@ import { logSoftmax } from './log-softmax.ts';
 import { map } from './map.ts';
 import { matmul } from './matmul.ts';
 import { mean } from './mean.ts';
+import { nonMaxSuppression } from './non-max-suppression.ts';
+import { oneHot } from './one-hot.ts';
 import type { Op } from './op.ts';
 import { pad } from './pad.ts';
 import { maxPool, sumPool } from './pool.ts';
@@ -23,15 +29,21 @@ import { reduce } from './reduce.ts';
 import { resample } from './resample.ts';
 import { reshape } from './reshape.ts';
 import { resize } from './resize.ts';
+import { scatter } from './scatter.ts';
+import { scatterNd } from './scatter-nd.ts';
 import { slice } from './slice.ts';
 import { softmax } from './softmax.ts';
+import { suppress } from './suppress.ts';
+import { topK } from './top-k.ts';
 import { transpose } from './transpose.ts';
 
 /** Ops with a kernel in every target. */
 export const primitives = {
+  argReduce,
   concat,
   conv,
   convTranspose,
+  cumSum,
   expand,
   gather,
   layerNorm,
@@ -43,9 +55,12 @@ export const primitives = {
   reduce,
   resample,
   reshape,
+  scatter,
   slice,
   softmax,
   sumPool,
+  suppress,
+  topK,
   transpose,
 } as const;
 
@@ -54,11 +69,16 @@ export const compositions = {
   avgPool,
   batchNorm,
   depthToSpace,
+  gatherElements,
+  gatherNd,
   gelu,
   instanceNorm,
   logSoftmax,
   mean,
+  nonMaxSuppression,
+  oneHot,
   resize,
+  scatterNd,
   spaceToDepth,
 } as const;
 

@@ -3,10 +3,12 @@
 import type { PrimitiveName } from '@espalier/ir';
 import type { Kernel } from '../kernel.ts';
 import { applyEpilogue } from './apply-epilogue.ts';
+import { argReduce } from './arg-reduce.ts';
 import { concat } from './concat.ts';
 import { conv } from './conv.ts';
 import { convSparse, linearSparse } from './conv-sparse.ts';
 import { convTranspose } from './conv-transpose.ts';
+import { cumSum } from './cum-sum.ts';
 import { depthwise } from './depthwise.ts';
 import { gather } from './gather.ts';
 import { layerNorm } from './layer-norm.ts';
@@ -17,7 +19,10 @@ import { pad } from './pad.ts';
 import { maxPool, sumPool } from './pool.ts';
 import { reduce } from './reduce.ts';
 import { resample } from './resample.ts';
+import { scatter } from './scatter.ts';
 import { softmax } from './softmax.ts';
+import { suppress } from './suppress.ts';
+import { topK } from './top-k.ts';
 import { winogradF2, winogradF2Sparse, winogradF4, winogradF4Sparse } from './winograd.ts';
 
 /** Primitives that are views of their operand, and need no code. */
@@ -25,9 +30,11 @@ export type ViewName = 'transpose' | 'reshape' | 'slice' | 'expand';
 
 /** Every kernel, by the primitive that it runs. */
 export const kernels: Readonly<Record<Exclude<PrimitiveName, ViewName>, readonly Kernel[]>> = {
+  argReduce: [applyEpilogue(argReduce)],
   concat: [applyEpilogue(concat)],
   conv: [depthwise, conv, winogradF2, winogradF4, convSparse, winogradF2Sparse, winogradF4Sparse],
   convTranspose: [convTranspose],
+  cumSum: [applyEpilogue(cumSum)],
   gather: [applyEpilogue(gather)],
   layerNorm: [applyEpilogue(layerNorm)],
   linear: [linear, linearSparse],
@@ -37,6 +44,9 @@ export const kernels: Readonly<Record<Exclude<PrimitiveName, ViewName>, readonly
   pad: [applyEpilogue(pad)],
   reduce: [applyEpilogue(reduce)],
   resample: [applyEpilogue(resample)],
+  scatter: [applyEpilogue(scatter)],
   softmax: [applyEpilogue(softmax)],
   sumPool: [applyEpilogue(sumPool)],
+  suppress: [applyEpilogue(suppress)],
+  topK: [applyEpilogue(topK)],
 };
