@@ -34,16 +34,31 @@ const windows: Readonly<Record<string, Window>> = {
   '2×5, dilated': { taps: [2, 5], dilation: [2, 1], pads: [1, 0, 2, 3] },
 };
 
-t.test('direct kernels agree with the reference for every mask', async (t) => {
-  for (const height of [8, 4, 1])
-    for (const [mask, keep] of Object.entries(masks(height, false)))
-      for (const [name, window] of Object.entries(windows))
+for (const kernel of ['conv-sparse', 'conv-planes-1', 'conv-planes-2'])
+  t.test(`${kernel} agrees with the reference for every mask`, async (t) => {
+    for (const height of [8, 4, 1])
+      for (const [mask, keep] of Object.entries(masks(height, false)))
+        for (const [name, window] of Object.entries(windows))
+          agrees(
+            t,
+            caseOf(convolve(keep, [7, 9], window)),
+            `${name}, ${mask}, blocks of ${height}`,
+            1e-5,
+            withKernel(kernel),
+          );
+  });
+
+t.test('planes agree for rows of any length', async (t) => {
+  const keep = masks(1, false)['a half']!;
+  for (const kernel of ['conv-planes-1', 'conv-planes-2'])
+    for (const window of [flat, {}])
+      for (let columns = 1; columns < 60; columns += columns < 20 ? 1 : 13)
         agrees(
           t,
-          caseOf(convolve(keep, [7, 9], window)),
-          `${name}, ${mask}, blocks of ${height}`,
+          caseOf(convolve(keep, [3, columns], window, 9)),
+          `${kernel}, ${columns} columns`,
           1e-5,
-          withKernel('conv-sparse'),
+          withKernel(kernel),
         );
 });
 
@@ -83,7 +98,7 @@ t.test('linear layers agree with the reference for every mask', async (t) => {
 
 t.test('epilogues follow the sums', async (t) => {
   const keep = masks(8, true)['a half']!;
-  for (const kernel of ['conv-sparse', 'conv-winograd-f4-sparse'])
+  for (const kernel of ['conv-sparse', 'conv-planes-1', 'conv-planes-2', 'conv-winograd-f4-sparse'])
     agrees(
       t,
       caseOf((operands) => {
@@ -99,21 +114,22 @@ t.test('epilogues follow the sums', async (t) => {
 
 t.test('tensors that run backwards are read where they are', async (t) => {
   const keep = masks(8, false)['a half']!;
-  agrees(
-    t,
-    caseOf(({ b, input, constant }) => {
-      const flipped = b.slice(input(1, 10, 9, 8), {
-        starts: [0, 0, 8, 7],
-        sizes: [1, 10, 9, 8],
-        steps: [1, 1, -1, -1],
-      });
-      const attrs = { stride: [1, 1], dilation: [1, 1], pads: [0, 0, 0, 0], groups: 1 } as const;
-      return b.conv(flipped, masked(b, [16, 10, 3, 3], keep), constant(16), attrs);
-    }),
-    'rows and columns flipped',
-    1e-5,
-    withKernel('conv-sparse'),
-  );
+  for (const kernel of ['conv-sparse', 'conv-planes-1'])
+    agrees(
+      t,
+      caseOf(({ b, input, constant }) => {
+        const flipped = b.slice(input(1, 10, 9, 8), {
+          starts: [0, 0, 8, 7],
+          sizes: [1, 10, 9, 8],
+          steps: [1, 1, -1, -1],
+        });
+        const attrs = { stride: [1, 1], dilation: [1, 1], pads: [0, 0, 0, 0], groups: 1 } as const;
+        return b.conv(flipped, masked(b, [16, 10, 3, 3], keep), constant(16), attrs);
+      }),
+      `rows and columns flipped, ${kernel}`,
+      1e-5,
+      withKernel(kernel),
+    );
 });
 
 t.test('only what is kept is shipped', async (t) => {

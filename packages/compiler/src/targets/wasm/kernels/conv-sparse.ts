@@ -7,26 +7,9 @@ import type { Kernel, Site } from '../kernel.ts';
 import { type ConvOverViews, emitConv } from './conv-tiles.ts';
 import { asPixels, extraPixels } from './linear.ts';
 import { packedBias } from './pack.ts';
-import {
-  type ColumnShape,
-  keptColumns,
-  keptWeights,
-  type Lists,
-  sparseWeights,
-} from './sparse-blocks.ts';
+import { keptColumns, keptWeights, type Lists, sparseWeights } from './sparse-blocks.ts';
+import { tapColumns, tapOffsets } from './sparse-taps.ts';
 import { blockLanes } from './tile.ts';
-
-/** Weights `[O, I, R, S]` with their taps in the order in which NHWC stores them. */
-export function tapColumns([o, i, r, s]: readonly number[]): ColumnShape {
-  const [inputs, rows, columns] = [i!, r ?? 1, s ?? 1];
-  return {
-    outputs: o!,
-    columns: rows * columns * inputs,
-    items: 1,
-    indexOf: (output, tap) =>
-      (output * inputs + (tap % inputs)) * rows * columns + Math.floor(tap / inputs),
-  };
-}
 
 const listsOf = new WeakMap<object, Lists>();
 
@@ -47,30 +30,13 @@ function lowerSparse(
   assert(w, 'it accepts sparse constants only');
   const lists = tapLists(node);
   const shape = tapColumns(w.type.shape);
-  const [, inputs, , columns = 1] = w.type.shape as [number, number, number?, number?];
-  const [, , xh, xw] = conv.x.strides as [number, number, number, number];
-  /** Where a tap is, from the first one of the window. */
-  const offsetOf = (tap: number) => {
-    const position = Math.floor(tap / inputs);
-    const [row, column] = [Math.floor(position / columns), position % columns];
-    return 4 * ((tap % inputs) + row * xh * conv.dilation[0] + column * xw * conv.dilation[1]);
-  };
-  // Views may run backwards; offsets count from the lowest address, and grow.
-  const [rows] = conv.taps;
-  const corners = [0, offsetOf((rows * columns - 1) * inputs)];
-  for (const tap of [(columns - 1) * inputs, (rows - 1) * columns * inputs])
-    corners.push(offsetOf(tap));
-  const lowest = Math.min(...corners);
-  const sorted = lists.map((taps) => [...taps].sort((a, b) => offsetOf(a) - offsetOf(b)));
-  const { offsets, counts } = emit.offsets(
-    sorted.map((taps) => taps.map((tap) => offsetOf(tap) - lowest)),
-    w.name,
-  );
+  const { taps, offsets: bytes, lowest } = tapOffsets(lists, w.type.shape, conv.x, conv.dilation);
+  const { offsets, counts } = emit.offsets(bytes, w.name);
   emitConv(emit, {
     ...conv,
     label: `sparse ${node.op} ${conv.taps.join('×')} ${node.name}`,
     x: { ...conv.x, address: moved(conv.x.address, lowest) },
-    weights: emit.constant(keptWeights(w.value, shape, sorted), w.name, {
+    weights: emit.constant(keptWeights(w.value, shape, taps), w.name, {
       blocks: lists.length,
       rows: lists.map(({ length }) => length),
       lanes: blockLanes,

@@ -6,6 +6,7 @@ import { applyEpilogue } from './apply-epilogue.ts';
 import { argReduce } from './arg-reduce.ts';
 import { concat } from './concat.ts';
 import { conv } from './conv.ts';
+import { convPlanes1, convPlanes2 } from './conv-planes.ts';
 import { convSparse, linearSparse } from './conv-sparse.ts';
 import { convTranspose } from './conv-transpose.ts';
 import { cumSum } from './cum-sum.ts';
@@ -32,7 +33,17 @@ export type ViewName = 'transpose' | 'reshape' | 'slice' | 'expand';
 export const kernels: Readonly<Record<Exclude<PrimitiveName, ViewName>, readonly Kernel[]>> = {
   argReduce: [applyEpilogue(argReduce)],
   concat: [applyEpilogue(concat)],
-  conv: [depthwise, conv, winogradF2, winogradF4, convSparse, winogradF2Sparse, winogradF4Sparse],
+  conv: [
+    depthwise,
+    conv,
+    winogradF2,
+    winogradF4,
+    convSparse,
+    winogradF2Sparse,
+    winogradF4Sparse,
+    convPlanes1,
+    convPlanes2,
+  ],
   convTranspose: [convTranspose],
   cumSum: [applyEpilogue(cumSum)],
   gather: [applyEpilogue(gather)],

@@ -1,4 +1,4 @@
-// Constant weights with zeros, as the columns that blocks of 8 outputs keep.
+// Constant weights with zeros, as the columns that blocks of outputs keep.
 
 import type { ConstantNode, OpNode, Tensor } from '@espalier/ir';
 import { isConstant } from './pack.ts';
@@ -18,11 +18,11 @@ export interface ColumnShape {
 export type Lists = readonly (readonly number[])[];
 
 /** The columns in which any output of a block has a weight. */
-export function keptColumns({ data }: Tensor, shape: ColumnShape): Lists {
+export function keptColumns({ data }: Tensor, shape: ColumnShape, height = blockLanes): Lists {
   const { outputs, columns, items, indexOf } = shape;
-  return Array.from({ length: Math.ceil(outputs / blockLanes) }, (_, block) => {
-    const first = block * blockLanes;
-    const last = Math.min(first + blockLanes, outputs);
+  return Array.from({ length: Math.ceil(outputs / height) }, (_, block) => {
+    const first = block * height;
+    const last = Math.min(first + height, outputs);
     const kept: number[] = [];
     for (let column = 0; column < columns; column++) if (isKept(column)) kept.push(column);
     return kept;
@@ -36,18 +36,23 @@ export function keptColumns({ data }: Tensor, shape: ColumnShape): Lists {
   });
 }
 
-/** The weights of the kept columns, `[tap][item][8]`, block after block. */
-export function keptWeights({ data }: Tensor, shape: ColumnShape, lists: Lists): Float32Array {
+/** The weights of the kept columns, `[tap][item][height]`, block after block. */
+export function keptWeights(
+  { data }: Tensor,
+  shape: ColumnShape,
+  lists: Lists,
+  height = blockLanes,
+): Float32Array {
   const { outputs, items, indexOf } = shape;
-  const result = new Float32Array(tapsOf(lists) * items * blockLanes);
+  const result = new Float32Array(tapsOf(lists) * items * height);
   let to = 0;
   lists.forEach((columns, block) => {
-    const lanes = Math.min(blockLanes, outputs - block * blockLanes);
+    const lanes = Math.min(height, outputs - block * height);
     for (const column of columns)
       for (let item = 0; item < items; item++) {
         for (let lane = 0; lane < lanes; lane++)
-          result[to + lane] = data[indexOf(block * blockLanes + lane, column, item)]!;
-        to += blockLanes;
+          result[to + lane] = data[indexOf(block * height + lane, column, item)]!;
+        to += height;
       }
   });
   return result;
