@@ -91,7 +91,7 @@ t.test('agrees where channels are depthwise', async (t) => {
         { stride: [2, 2], pads: [0, 1, 2, 3] },
         { dilation: [2, 1], pads: [4, 4, 4, 4] },
       ] as const)
-        for (const pixels of [7, 13]) {
+        for (const pixels of [7, 13, 29]) {
           const { compiled } = agrees(
             t,
             caseOf(

@@ -64,6 +64,8 @@ t.test('arithmetic of floats is exact, at the ends of the range too', async (t) 
   const one = [...special, ...sweep(-8, 8, 1001), ...magnitudes];
   const unary = ['neg', 'abs', 'sqrt', 'floor', 'ceil', 'round', 'sign', 'relu', 'reciprocal'];
   for (const fn of unary) holds(t, `${fn}(a0)`, [one]);
+  for (const text of ['max(a0, 1)', 'max(-2, a0)', 'min(a0, 6)', 'min(0.5, max(a0, -0.5))'])
+    holds(t, text, [one]);
   for (const fn of ['isNaN', 'isInf', 'toBool', 'toI32', 'toF32']) holds(t, `${fn}(a0)`, [one]);
 });
 

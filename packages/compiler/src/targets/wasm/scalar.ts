@@ -59,12 +59,35 @@ export function emitScalar(asm: Assembler, expr: Scalar, args: readonly ScalarAr
       if (part.kind === 'arg') return args[part.index]!.value;
       if (part.kind === 'literal')
         return part.dtype === 'f32' ? asm.f32x4(part.value) : asm.i32x4(part.value);
+      const bounded = boundOf(part);
+      // With the value first a NaN stays one; `pmax` is one instruction where `max` is many.
+      if (bounded) {
+        const bound = asm.f32x4(bounded.bound);
+        return asm.op(
+          part.fn === 'max' ? 'f32x4.pmax' : 'f32x4.pmin',
+          bind(bounded.value).get,
+          bound,
+        );
+      }
       const [a, b, c] = part.args.map(bind) as [Local, Local, Local]; // as many as it takes
       const dtype = inferScalar(part.args[part.fn === 'select' ? 1 : 0]!, dtypes);
       return spellings[part.fn]({ asm, temp, dtype }, a, b, c);
     };
     spelled(expr)();
   };
+}
+
+/** What a `max` or `min` bounds by a number, whichever operand that is. */
+function boundOf({
+  fn,
+  args,
+}: Scalar & { kind: 'call' }): { value: Scalar; bound: number } | undefined {
+  if (fn !== 'max' && fn !== 'min') return undefined;
+  const [a, b] = args as [Scalar, Scalar]; // it takes two
+  const [value, bound] = a.kind === 'literal' ? [b, a] : [a, b];
+  if (bound.kind !== 'literal' || bound.dtype !== 'f32' || Number.isNaN(bound.value))
+    return undefined;
+  return { value, bound: bound.value };
 }
 
 /** Instructions a value, roughly: what decides between code in place and a loop. */

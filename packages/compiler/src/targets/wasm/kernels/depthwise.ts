@@ -1,17 +1,15 @@
 // Depthwise convolution over NHWC: lanes along channels, a few pixels of a row at a time, so that their
-// weights are loaded once.
+// weights and the columns which they share are loaded once.
 
 import { type AttrsOf, assert, type Tensor } from '@espalier/ir';
 import { channelsLast, type Halo, moved } from '../../../plan/view.ts';
 import type { Expr, Local } from '../assembler.ts';
 import type { Kernel } from '../kernel.ts';
 import { type Loop, nest } from '../walk.ts';
-import { extraOf, finish, offset } from './epilogue.ts';
+import { createDepthwiseRow, depthwisePixels } from './depthwise-row.ts';
+import { extraOf, finish } from './epilogue.ts';
 import { isConstant } from './pack.ts';
 import { inTiles } from './tile.ts';
-
-/** Sums held at a time: with a weight and an input they stay in registers. */
-const heldPixels = 4;
 
 /** Weights `[O, 1, R, S]` as `[O/4][R·S][4]`. */
 function packed({ type, data }: Tensor, blocks: number): Float32Array {
@@ -66,11 +64,10 @@ export const depthwise: Kernel = {
       { extent: n, steps: [xn, 0, 0, yn, ...along(0)] },
       { extent: rows, steps: [xh * stride[0], 0, 0, yh, ...along(2)] },
     ];
-    const pixelStep = xw * stride[1];
     const line = {
       pixels: columns,
-      held: heldPixels,
-      steps: [pixelStep, 0, 0, yw, ...along(3)],
+      held: depthwisePixels(s),
+      steps: [xw * stride[1], 0, 0, yw, ...along(3)],
     };
     const blockSteps = [16, 16 * r * s, 16, 16, ...along(1).map((step) => 4 * step)];
     const [whole, rest] = [Math.floor(c / 4), c % 4];
@@ -92,34 +89,27 @@ export const depthwise: Kernel = {
           Local,
           ...Local[],
         ];
-        const sums = Array.from({ length: heldPixels }, () => asm.v128Local());
-        const weight = asm.v128Local();
-        const [at, weightAt] = [asm.i32Local(), asm.i32Local()];
+        const sums = Array.from({ length: line.held }, () => asm.v128Local());
+        const bias = asm.v128Local();
+        const [at, weights] = [asm.i32Local(), asm.i32Local()];
+        const row = createDepthwiseRow(asm, {
+          taps: s,
+          columnStep: xw,
+          stride: stride[1],
+          dilation: dilation[1],
+        });
 
         /** Some pixels of up to four channels. */
         const tile = (pixels: number, lanes: number): Expr => {
           const held = sums.slice(0, pixels);
-          const tap = asm.seq(
-            weight.set(asm.load('v128.load', weightAt.get)),
-            ...held.map((sum, pixel) =>
-              asm.madd(
-                sum,
-                asm.load('v128.load', ...offset(asm, at, pixel * pixelStep)),
-                weight.get,
-              ),
-            ),
-            weightAt.advance(16),
-          );
-          const window = [
-            { extent: r, steps: [xh * dilation[0]] },
-            { extent: s, steps: [xw * dilation[1]] },
-          ];
+          const rows = [{ extent: r, steps: [xh * dilation[0], 16 * s] }];
           return asm.seq(
-            ...held.map((sum) => sum.set(asm.load('v128.load', start.get))),
+            bias.set(asm.load('v128.load', start.get)),
+            ...held.map((sum) => sum.set(bias.get)),
             at.set(from.get),
-            weightAt.set(taps.get),
-            nest(asm, window, [at], tap),
-            finish(asm, finishing, to, own, pixels, lanes, (pixel) => sums[pixel]!, at),
+            weights.set(taps.get),
+            nest(asm, rows, [at, weights], row({ sums: held, at, weights })),
+            finish(asm, finishing, to, own, pixels, lanes, (pixel) => held[pixel]!, at),
           );
         };
         const overChannels = (pixels: number): Expr =>
