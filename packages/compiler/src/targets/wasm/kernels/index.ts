@@ -11,6 +11,7 @@ import { convSparse, linearSparse } from './conv-sparse.ts';
 import { convTranspose } from './conv-transpose.ts';
 import { cumSum } from './cum-sum.ts';
 import { depthwise } from './depthwise.ts';
+import { depthwisePlanes } from './depthwise-planes.ts';
 import { gather } from './gather.ts';
 import { layerNorm } from './layer-norm.ts';
 import { linear } from './linear.ts';
@@ -35,6 +36,7 @@ export const kernels: Readonly<Record<Exclude<PrimitiveName, ViewName>, readonly
   concat: [applyEpilogue(concat)],
   conv: [
     depthwise,
+    depthwisePlanes,
     conv,
     winogradF2,
     winogradF4,
