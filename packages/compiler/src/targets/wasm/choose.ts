@@ -34,22 +34,27 @@ export interface Choice {
   readonly constantBytes: number;
 }
 
-/** The kernel that is predicted to take the least time. */
-export function chooseKernel(node: OpNode, choice: Choice): Kernel {
+/** A kernel, and the time that it is predicted to take in all modules of the profile together. */
+export interface Predicted {
+  readonly kernel: Kernel;
+  readonly ns: number;
+}
+
+/** The kernels that may run a node, at least one, with their predicted times. */
+export function predictKernels(node: OpNode, choice: Choice): readonly Predicted[] {
   const { profile, exact, pick, constantBytes } = choice;
   const able = kernelsFor(node, exact);
-  const [first] = able as readonly [Kernel, ...Kernel[]]; // one runs every node
   const picked = pick?.(node, able);
-  if (picked) return picked;
-  if (able.length === 1 || elementCount(node.type.shape) === 0) return first;
-  const predicted = able.map((kernel) => {
+  if (picked) return [{ kernel: picked, ns: 0 }];
+  if (able.length === 1 || elementCount(node.type.shape) === 0)
+    return able.slice(0, 1).map((kernel) => ({ kernel, ns: 0 }));
+  return able.map((kernel) => {
     const steps = rehearse(node, kernel);
     const times = profile.modules.flatMap((module) =>
       steps.map((step) => stepTime(step, profile, module, constantBytes).ns),
     );
     return { kernel, ns: times.reduce((sum, ns) => sum + ns, 0) };
   });
-  return predicted.reduce((best, other) => (other.ns < best.ns ? other : best)).kernel;
 }
 
 /** What a kernel would do for a node, with its operands as it wishes them. */

@@ -37,10 +37,11 @@ import {
   rowMajor,
   type View,
 } from '../../plan/view.ts';
-import { type Choice, chooseKernel } from './choose.ts';
+import type { Choice } from './choose.ts';
 import type { Emitter, Kernel, Wish } from './kernel.ts';
 import { emitClearHalo } from './kernels/clear-halo.ts';
 import { emitCopy } from './kernels/copy.ts';
+import { chooseKernels } from './regions.ts';
 import { fulfils, wishedHalos, wishedOrder } from './wishes.ts';
 import type { PricedCall } from './work-of.ts';
 
@@ -90,10 +91,8 @@ export function lower(graph: Graph, options: Omit<Choice, 'constantBytes'>): Low
   };
 
   const order = topologicalOrder(graph);
-  const chosen = new Map<OpNode, Kernel>();
   const choice = { ...options, constantBytes: constantBytes(order) };
-  for (const node of order)
-    if (node.kind === 'op' && !isAlias(node)) chosen.set(node, chooseKernel(node, choice));
+  const chosen = chooseKernels(graph, choice, isAlias);
   const halos = wishedHalos(chosen);
 
   /** A new buffer for a value, cleared around where it has a halo. */

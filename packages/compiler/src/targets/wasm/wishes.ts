@@ -24,8 +24,12 @@ export function wishedHalos(chosen: ReadonlyMap<OpNode, Kernel>): Map<Node, Halo
 /** Whether a view is as a kernel wishes. */
 export function fulfils(view: View, { dense, unitAxis, halo }: Wish): boolean {
   if (dense && !isDense(view, dense)) return false;
-  if (unitAxis !== undefined && view.shape[unitAxis]! > 1 && view.strides[unitAxis] !== 1)
-    return false;
+  if (unitAxis !== undefined) {
+    // A kernel that reads the halo walks along a single column too.
+    const [top, left, bottom, right] = halo ?? noHalo;
+    const around = unitAxis === 3 ? left + right : unitAxis === 2 ? top + bottom : 0;
+    if (view.shape[unitAxis]! + around > 1 && view.strides[unitAxis] !== 1) return false;
+  }
   return !halo || halo.every((rows, side) => rows <= view.halo[side]!);
 }
 

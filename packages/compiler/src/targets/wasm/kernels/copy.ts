@@ -10,7 +10,7 @@ import { type Loop, loopsOf, nest } from '../walk.ts';
 const longRunBytes = 512;
 
 /** Adds a step that copies `from` to `to`, views of the same shape that do not overlap. */
-export function emitCopy(emit: Emitter, from: View, to: View, label: string): void {
+export function emitCopy(emit: Pick<Emitter, 'call'>, from: View, to: View, label: string): void {
   if (elementCount(to.shape) === 0) return;
   const loops = loopsOf(to.shape, [to.strides, from.strides]);
   emit.call({
