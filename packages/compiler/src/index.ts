@@ -1,7 +1,7 @@
 // What @espalier/compiler offers to the packages below it.
 
 export { type Compiled, type CompileOptions, type CompileReport, compile } from './compile.ts';
-export { fitPrices, type StepSample } from './devices/fit.ts';
+export { fitPrices, type ProgramSample, type StepSample } from './devices/fit.ts';
 export { type Latency, latency, type StepLatency } from './devices/latency.ts';
 export { type MicroKernel, microKernels } from './devices/micro-kernels.ts';
 export { type Fact, type Profile, parseProfile, showProfile } from './devices/profile.ts';

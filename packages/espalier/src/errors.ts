@@ -24,6 +24,28 @@ export const unknownOption = (name: string, nearest: string | undefined, all: st
     hint: nearest ? `did you mean --${nearest}?` : `the options are ${all}`,
   });
 
+/** What a device reports of a calibration cannot be used. */
+export const badMeasurements = (message: string, cause?: unknown): EspalierError =>
+  new EspalierError('BAD_MEASUREMENTS', `the measurements of the device: ${message}`, {
+    hint: 'open the page of this very calibration again, and let it finish',
+    cause,
+  });
+
+/** No Chromium or Chrome is found to calibrate in. */
+export const noBrowser = (chosen: string | undefined): EspalierError =>
+  new EspalierError(
+    'NO_BROWSER',
+    chosen ? `CHROMIUM_PATH=${chosen} cannot be run` : 'there is no Chromium or Chrome on the path',
+    { hint: 'install one, or name it in CHROMIUM_PATH' },
+  );
+
+/** The browser that calibrates ended before it reported. */
+export const browserStopped = (cause: unknown): EspalierError =>
+  new EspalierError('BROWSER_STOPPED', 'the browser ended before the calibration did', {
+    hint: 'open the page by hand: run `espalier calibrate` without --chromium',
+    cause,
+  });
+
 /** The model file cannot be read. */
 export const noModel = (file: string, cause: unknown): EspalierError =>
   new EspalierError('NO_MODEL', 'the model file cannot be read', {

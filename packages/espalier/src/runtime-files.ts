@@ -58,7 +58,7 @@ export async function runtimeEntry(folder: string): Promise<string> {
 }
 
 /** Removes types. Only repositories run sources, and these have a TypeScript. */
-async function strip(text: string): Promise<string> {
+export async function strip(text: string): Promise<string> {
   const { default: ts } = await import('typescript');
   const compilerOptions = {
     target: ts.ScriptTarget.ES2022,

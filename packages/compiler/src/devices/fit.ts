@@ -1,21 +1,30 @@
 // From measured times to prices.
 
-import { timeOf } from './latency.ts';
+import { displaced, timeOf } from './latency.ts';
 import { nonNegativeLeastSquares } from './nnls.ts';
-import type { ModulePrices, PriceList } from './profile.ts';
+import type { ColdPrices, ModulePrices, PriceList } from './profile.ts';
 import {
   type Caches,
   type Feature,
   type Features,
   features,
   featuresOf,
+  levels,
+  roundBytesOf,
   type SimdModule,
+  sumOf,
   type Work,
 } from './work.ts';
 
 /** A step that was run over and over, and its time. */
 export interface StepSample {
   readonly work: Work;
+  readonly ns: number;
+}
+
+/** A program that was run over and over, and its time. */
+export interface ProgramSample {
+  readonly steps: readonly Work[];
   readonly ns: number;
 }
 
@@ -32,33 +41,67 @@ interface Row {
 }
 
 /** Prices that make the relative errors of some rows least, those far off counting less. */
-function fitRows(rows: readonly Row[]): PriceList {
+function fitRows<F extends Feature>(
+  rows: readonly Row[],
+  columns: readonly F[],
+  given: (row: Row) => number = () => 0,
+): Readonly<Partial<Record<F, number>>> {
   let trust = rows.map(() => 1);
-  let list: PriceList = { ns: {}, measuredNs: [0, 0] };
-  const times = rows.map(({ ns }) => ns);
-  const measuredNs = [Math.min(...times), Math.max(...times)] as const;
+  let prices = {} as Readonly<Partial<Record<F, number>>>; // nothing costs anything yet
   for (let round = 0; round < rounds; round++) {
     // Short steps are dominated by what is the same for all of them: they need not be exact.
     const weights = rows.map(({ ns }, i) => trust[i]! / (ns + 200));
     const solved = nonNegativeLeastSquares(
-      rows.map(({ counts }, i) => features.map((feature) => weights[i]! * (counts[feature] ?? 0))),
-      rows.map(({ ns }, i) => weights[i]! * ns),
+      rows.map(({ counts }, i) => columns.map((feature) => weights[i]! * (counts[feature] ?? 0))),
+      rows.map((row, i) => weights[i]! * (row.ns - given(row))),
     );
-    const priced = features
-      .map((feature, i): [Feature, number] => [feature, Number(solved[i]!.toPrecision(4))])
+    const priced = columns
+      .map((feature, i) => [feature, Number(solved[i]!.toPrecision(4))] as const)
       .filter(([, price]) => price > 0);
-    list = { ns: Object.fromEntries(priced), measuredNs };
-    trust = rows.map(({ counts, ns }) => {
-      const error = Math.abs(timeOf(counts, list) / ns - 1);
+    prices = Object.fromEntries(priced) as typeof prices; // the keys are the columns
+    trust = rows.map((row) => {
+      const error = Math.abs((given(row) + timeOf(row.counts, prices)) / row.ns - 1);
       return error <= outlying ? 1 : outlying / error;
     });
   }
-  return list;
+  return prices;
+}
+
+function fitList(rows: readonly Row[]): PriceList {
+  const times = rows.map(({ ns }) => ns);
+  return { ns: fitRows(rows, features), measuredNs: [Math.min(...times), Math.max(...times)] };
+}
+
+/** What programs take beyond the sum of their steps, by the bytes that these displace. */
+function fitCold(
+  programs: readonly ProgramSample[],
+  lists: Omit<ModulePrices, 'cold'>,
+  module: SimdModule,
+  caches: Caches,
+): ColdPrices {
+  const known = new Map<Row, number>();
+  const rows = programs.map(({ steps, ns }): Row => {
+    const roundBytes = roundBytesOf(steps);
+    const row = {
+      counts: sumOf(steps.map((step) => displaced(step, module, caches, roundBytes))),
+      ns,
+    };
+    const times = steps.map((step) =>
+      timeOf(featuresOf(step, module, caches), (lists.kernels[step.kernel] ?? lists.any).ns),
+    );
+    known.set(
+      row,
+      times.reduce((sum, time) => sum + time, 0),
+    );
+    return row;
+  });
+  return fitRows(rows, levels, (row) => known.get(row) ?? 0);
 }
 
 /** The prices of one module's code: for each kernel that was measured, and for all others. */
 export function fitPrices(
   samples: readonly StepSample[],
+  programs: readonly ProgramSample[],
   module: SimdModule,
   caches: Caches,
 ): ModulePrices {
@@ -66,10 +109,11 @@ export function fitPrices(
     .filter(({ ns }) => ns >= leastNs)
     .map(({ work, ns }) => ({ kernel: work.kernel, counts: featuresOf(work, module, caches), ns }));
   const names = [...new Set(rows.map(({ kernel }) => kernel))].sort();
-  return {
-    any: fitRows(rows),
+  const lists = {
+    any: fitList(rows),
     kernels: Object.fromEntries(
-      names.map((name) => [name, fitRows(rows.filter(({ kernel }) => kernel === name))]),
+      names.map((name) => [name, fitList(rows.filter(({ kernel }) => kernel === name))]),
     ),
   };
+  return { ...lists, cold: fitCold(programs, lists, module, caches) };
 }

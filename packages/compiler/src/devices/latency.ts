@@ -1,11 +1,14 @@
 // How long a program takes on a device: counts times prices, step by step.
 
-import type { PriceList, Profile } from './profile.ts';
+import { assert } from '@espalier/ir';
+import type { ColdPrices, ModulePrices, PriceList, Profile } from './profile.ts';
 import {
+  type Caches,
   type Feature,
   type Features,
   featuresOf,
-  footprint,
+  levels,
+  roundBytesOf,
   type SimdModule,
   type Work,
 } from './work.ts';
@@ -29,37 +32,52 @@ export interface Latency {
 const trustedReach = 8;
 
 /** The time of some features, in ns. */
-export function timeOf(counts: Features, { ns }: PriceList): number {
+export function timeOf(counts: Features, prices: PriceList['ns'] | ColdPrices): number {
+  const list: PriceList['ns'] = prices;
   let total = 0;
-  // A sum over the features that there are, in the order of the record.
+  // The entries of a record have the types that it declares.
   for (const [feature, count] of Object.entries(counts) as [Feature, number][])
-    total += count * (ns[feature] ?? 0);
+    total += count * (list[feature] ?? 0);
   return total;
 }
 
-/** The prices of a kernel; those of all kernels together where it was not measured. */
-export function pricesOf(
-  { prices }: Profile,
+/** Bytes that come from further away in a program than where the step is run over and over. */
+export function displaced(
+  work: Work,
   module: SimdModule,
-  kernel: string,
-): { readonly list: PriceList; readonly own: boolean } {
-  const own = prices[module].kernels[kernel];
-  return { list: own ?? prices[module].any, own: own !== undefined };
+  caches: Caches,
+  roundBytes: number,
+): Features {
+  const hot = featuresOf(work, module, caches);
+  const cold = featuresOf(work, module, caches, roundBytes);
+  const more = levels.map((level) => [level, Math.max(0, (cold[level] ?? 0) - (hot[level] ?? 0))]);
+  return Object.fromEntries(more);
 }
 
-/** The time of one step, in ns, and whether it is a guess. */
+/** The prices of a module; the device has to run it. */
+export function pricesOf({ prices, name }: Profile, module: SimdModule): ModulePrices {
+  const found = prices[module];
+  assert(found, `${name} has prices of the module ${module}`);
+  return found;
+}
+
+/**
+ * The time of one step, in ns, and whether it is a guess.
+ *
+ * @param roundBytes Bytes that are touched between two runs of it; by default its own.
+ */
 export function stepTime(
   work: Work,
   profile: Profile,
   module: SimdModule,
-  roundBytes?: number,
+  roundBytes = 0,
 ): { readonly ns: number; readonly guessed: boolean } {
-  const counts = featuresOf(work, module, profile.caches, roundBytes);
-  const { list, own } = pricesOf(profile, module, work.kernel);
-  // However few instructions it takes, data from memory arrives no faster than the memory gives it.
-  const floor = (counts.fromMemory ?? 0) / profile.bandwidthGBs.value;
-  const ns = Math.max(timeOf(counts, list), floor);
-  const [least, most] = list.measuredNs;
+  const { kernels, any, cold } = pricesOf(profile, module);
+  const own = kernels[work.kernel];
+  const { ns: prices, measuredNs } = own ?? any;
+  const hot = timeOf(featuresOf(work, module, profile.caches), prices);
+  const ns = hot + timeOf(displaced(work, module, profile.caches, roundBytes), cold);
+  const [least, most] = measuredNs;
   const outside = ns > most * trustedReach || ns < least / trustedReach;
   return { ns, guessed: !own || outside };
 }
@@ -75,11 +93,9 @@ export function latency(
   profile: Profile,
   module: SimdModule = profile.modules[0],
 ): Latency {
-  const roundBytes =
-    steps.reduce((sum, step) => sum + step.constantBytes, 0) +
-    Math.max(0, ...steps.map((step) => step.activationBytes));
+  const roundBytes = roundBytesOf(steps);
   const predicted = steps.map((step): StepLatency => {
-    const { ns, guessed } = stepTime(step, profile, module, Math.max(roundBytes, footprint(step)));
+    const { ns, guessed } = stepTime(step, profile, module, roundBytes);
     return { label: step.label, kernel: step.kernel, ms: ns / 1e6, guessed };
   });
   return { totalMs: predicted.reduce((sum, { ms }) => sum + ms, 0), steps: predicted };

@@ -5,6 +5,8 @@ import { type Graph, parse } from '@espalier/ir';
 /** One graph of a calibration. */
 export interface MicroKernel {
   readonly name: string;
+  /** Whether its steps are timed, each over and over, or all of it in order. */
+  readonly manner: 'steps' | 'whole';
   /** Builds the graph, whose weights are random. */
   graph(): Graph;
 }
@@ -59,8 +61,13 @@ function resized(g: Writer, x: string, rows: number): string {
   return g.add(`resample(${x}, ${indices}, ${g.weights([2 * rows, 2])}) {axis: 2}`);
 }
 
-const micro = (name: string, write: (g: Writer) => string): MicroKernel => ({
+const micro = (
+  name: string,
+  write: (g: Writer) => string,
+  manner: MicroKernel['manner'] = 'steps',
+): MicroKernel => ({
   name,
+  manner,
   graph() {
     const g = writer();
     return parse(g.graph(write(g)));
@@ -309,6 +316,9 @@ function residual(g: Writer, x: string, channels: number): string {
 const repeated = (x: string, count: number, block: (x: string) => string): string =>
   Array.from({ length: count }).reduce<string>((value) => block(value), x);
 
+const network = (name: string, write: (g: Writer) => string): MicroKernel =>
+  micro(name, write, 'whole');
+
 const networks: readonly MicroKernel[] = [
   ...[
     [16, 56, 3, 4],
@@ -316,7 +326,7 @@ const networks: readonly MicroKernel[] = [
     [96, 14, 3, 6],
     [160, 7, 5, 8],
   ].map(([c, size, taps, count]) =>
-    micro(`network: ${count} inverted residuals of ${c} at ${size}`, (g) =>
+    network(`${count} inverted residuals of ${c} at ${size}`, (g) =>
       repeated(g.input([1, c!, size!, size!]), count!, (x) => inverted(g, x, c!, 6, taps!)),
     ),
   ),
@@ -326,7 +336,7 @@ const networks: readonly MicroKernel[] = [
     [256, 14, 3],
     [512, 7, 3],
   ].map(([c, size, count]) =>
-    micro(`network: ${count} residual blocks of ${c} at ${size}`, (g) =>
+    network(`${count} residual blocks of ${c} at ${size}`, (g) =>
       repeated(g.input([1, c!, size!, size!]), count!, (x) => residual(g, x, c!)),
     ),
   ),
@@ -335,11 +345,11 @@ const networks: readonly MicroKernel[] = [
     [1536, 4],
     [2560, 5],
   ].map(([k, count]) =>
-    micro(`network: ${count} linear layers of ${k}`, (g) =>
+    network(`${count} linear layers of ${k}`, (g) =>
       repeated(g.input([1, k!]), count!, (x) => g.linear(x, k!, k!, 'relu(a0)')),
     ),
   ),
-  micro('network: 1×1 convolutions of 1024 at 7', (g) =>
+  network('1×1 convolutions of 1024 at 7', (g) =>
     repeated(g.input([1, 1024, 7, 7]), 6, (x) => g.conv(x, 1024, 1024, 1)),
   ),
 ];

@@ -1,7 +1,7 @@
 // What is known of a device: facts of its engine and memory, and what each kernel costs there.
 
 import { badProfile } from '../errors.ts';
-import { type Caches, type Feature, features, type SimdModule, simdModules } from './work.ts';
+import { type Caches, type Feature, features, levels, type SimdModule, simdModules } from './work.ts';
 
 /** A number and where it is from. */
 export interface Fact {
@@ -22,7 +22,15 @@ export interface ModulePrices {
   /** For kernels that were not measured: fitted to all of them together. */
   readonly any: PriceList;
   readonly kernels: Readonly<Record<string, PriceList>>;
+  /**
+   * Nanoseconds a byte that comes from further away than where the step is run over and over:
+   * what the other steps of a program displace.
+   */
+  readonly cold: ColdPrices;
 }
+
+/** Nanoseconds a byte, by where it comes from. */
+export type ColdPrices = Readonly<Partial<Record<(typeof levels)[number], number>>>;
 
 /** A device. */
 export interface Profile {
@@ -41,7 +49,8 @@ export interface Profile {
   readonly caches: Caches;
   /** Where the sizes of the caches are from. */
   readonly cachesSource: string;
-  readonly prices: Readonly<Record<SimdModule, ModulePrices>>;
+  /** Of these modules at least. */
+  readonly prices: Readonly<Partial<Record<SimdModule, ModulePrices>>>;
 }
 
 /** The version of the form that this page reads and writes. */
@@ -105,12 +114,19 @@ function priceList(value: unknown, at: Path): PriceList {
 }
 
 function modulePrices(value: unknown, at: Path): ModulePrices {
-  const found = only(record(value, at), ['any', 'kernels'], at);
+  const found = only(record(value, at), ['any', 'kernels', 'cold'], at);
+  const cold = only(record(found.cold, `${at}.cold`), levels, `${at}.cold`);
   const kernels = Object.entries(record(found.kernels, `${at}.kernels`));
   return {
     any: priceList(found.any, `${at}.any`),
     kernels: Object.fromEntries(
       kernels.map(([name, list]) => [name, priceList(list, `${at}.kernels.${name}`)]),
+    ),
+    cold: Object.fromEntries(
+      Object.entries(cold).map(([name, price]) => [
+        name,
+        number(price, `${at}.cold.${name}`, 0, 1e9),
+      ]),
     ),
   };
 }
@@ -161,10 +177,11 @@ export function parseProfile(json: string, file: string): Profile {
     bandwidthGBs: fact(found.bandwidthGBs, at('bandwidthGBs'), 0.01, 10_000),
     caches: { l1Bytes: size('l1Bytes'), l2Bytes: size('l2Bytes'), l3Bytes: size('l3Bytes') },
     cachesSource: text(found.cachesSource, at('cachesSource')),
-    prices: {
-      plain: modulePrices(prices.plain, at('prices.plain')),
-      relaxed: modulePrices(prices.relaxed, at('prices.relaxed')),
-    },
+    prices: Object.fromEntries(
+      simdModules
+        .filter((name) => prices[name] !== undefined || modules.includes(name))
+        .map((name) => [name, modulePrices(prices[name], at(`prices.${name}`))]),
+    ),
   };
 }
 

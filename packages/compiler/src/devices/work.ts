@@ -1,6 +1,6 @@
 // What a step of a program does, in counts that every device has a price for.
 
-import { type InstructionKind, instructionKinds, type Tally } from '../targets/wasm/tally.ts';
+import { instructionKinds, type Tally } from '../targets/wasm/tally.ts';
 
 /** The two modules of a program: without and with relaxed SIMD. */
 export const simdModules = ['plain', 'relaxed'] as const;
@@ -30,11 +30,14 @@ export interface Work {
   readonly rereads: readonly Reread[];
 }
 
+/** Where bytes come from that the first cache does not hold. */
+export const levels = ['fromL2', 'fromL3', 'fromMemory'] as const;
+
 /** What a price list has an entry for. */
-export const features = [...instructionKinds, 'call', 'fromL2', 'fromL3', 'fromMemory'] as const;
+export const features = [...instructionKinds, 'call', ...levels] as const;
 
 /** One of `features`. `call` is once a step; `from…` counts bytes that come from there. */
-export type Feature = InstructionKind | 'call' | 'fromL2' | 'fromL3' | 'fromMemory';
+export type Feature = (typeof features)[number];
 
 /** How much of each feature a step, or several, has. */
 export type Features = Readonly<Partial<Record<Feature, number>>>;
@@ -76,6 +79,11 @@ export function sumOf(parts: readonly Features[]): Features {
 /** Bytes that a step touches. */
 export const footprint = ({ constantBytes, activationBytes }: Work): number =>
   constantBytes + activationBytes;
+
+/** Bytes that are touched between two runs of a step of a program. */
+export const roundBytesOf = (steps: readonly Work[]): number =>
+  steps.reduce((sum, { constantBytes }) => sum + constantBytes, 0) +
+  steps.reduce((most, { activationBytes }) => Math.max(most, activationBytes), 0);
 
 /**
  * The features of a step.

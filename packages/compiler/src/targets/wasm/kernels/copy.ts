@@ -15,7 +15,7 @@ export function emitCopy(emit: Pick<Emitter, 'call'>, from: View, to: View, labe
   const loops = loopsOf(to.shape, [to.strides, from.strides]);
   emit.call({
     label,
-    kernel: 'copy',
+    kernel: copyKind(loops),
     args: [to.address, from.address],
     write: (asm, target, source) => {
       const crossed = crossing(loops);
@@ -24,6 +24,15 @@ export function emitCopy(emit: Pick<Emitter, 'call'>, from: View, to: View, labe
         : copyRuns(asm, loops, target!, source!);
     },
   });
+}
+
+/** The ways of copying, which cost differently. */
+function copyKind(loops: readonly Loop[]): string {
+  if (crossing(loops)) return 'copy-transposed';
+  const inner = loops.at(-1) ?? { extent: 1, steps: [4, 4] };
+  const [toStep, fromStep] = inner.steps;
+  if (toStep !== 4 || (fromStep !== 4 && fromStep !== 0)) return 'copy-words';
+  return fromStep === 4 && 4 * inner.extent >= longRunBytes ? 'copy-bulk' : 'copy-rows';
 }
 
 function copyRuns(asm: Assembler, loops: readonly Loop[], to: Local, from: Local): Expr {

@@ -1,0 +1,72 @@
+// From what a device has reported to its profile.
+
+import {
+  type Caches,
+  fitPrices,
+  type Profile,
+  type ProgramSample,
+  type SimdModule,
+  type StepSample,
+} from '@espalier/compiler';
+import { badMeasurements } from '../errors.ts';
+import type { Measurements } from './measurements.ts';
+import type { Subject, Subjects } from './subjects.ts';
+
+/** What the measurements do not say: it is taken from elsewhere, with the source. */
+export type DeviceFacts = Pick<
+  Profile,
+  'name' | 'title' | 'clockGHz' | 'bandwidthGBs' | 'caches' | 'cachesSource'
+>;
+
+/** The samples of one module: steps on their own, and whole programs. */
+function samplesOf(
+  subjects: ReadonlyMap<string, Subject>,
+  { timings }: Measurements,
+  module: SimdModule,
+): { readonly steps: StepSample[]; readonly programs: ProgramSample[] } {
+  const steps: StepSample[] = [];
+  const programs: ProgramSample[] = [];
+  for (const { id, ns } of timings[module]) {
+    const subject = subjects.get(id);
+    if (!subject) throw badMeasurements(`${id} is not among what was to be timed`);
+    const expected = subject.manner === 'whole' ? 1 : subject.work.length;
+    if (ns.length !== expected)
+      throw badMeasurements(`${id} has ${ns.length} times where ${expected} are expected`);
+    if (subject.manner === 'whole') programs.push({ steps: subject.work, ns: ns[0]! });
+    else steps.push(...subject.work.map((work, i) => ({ work, ns: ns[i]! })));
+  }
+  if (steps.length === 0) throw badMeasurements(`nothing was timed of the module ${module}`);
+  return { steps, programs };
+}
+
+/**
+ * The profile of a device.
+ *
+ * @throws {EspalierError} BAD_MEASUREMENTS
+ */
+export function fitProfile(
+  subjects: Subjects,
+  measurements: Measurements,
+  facts: DeviceFacts,
+): Profile {
+  const byId = new Map<string, Subject>();
+  for (let group = 0; group < subjects.count; group++)
+    for (const subject of subjects.group(group)) byId.set(subject.id, subject);
+  const { agent, cores, modules } = measurements;
+  const prices = Object.fromEntries(
+    modules.map((module) => {
+      const { steps, programs } = samplesOf(byId, measurements, module);
+      return [module, fitPrices(steps, programs, module, facts.caches satisfies Caches)] as const;
+    }),
+  );
+  const [first, ...others] = modules as readonly [SimdModule, ...SimdModule[]]; // never empty
+  return {
+    ...facts,
+    source: 'measured',
+    derivation: `fitted to ${measurements.timings[first].length} programs, timed on the device by espalier calibrate`,
+    engine: agent,
+    modules: [first, ...others],
+    cores: { value: cores, source: 'as the device says' },
+    prices,
+  };
+}

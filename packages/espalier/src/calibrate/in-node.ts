@@ -1,0 +1,31 @@
+// Calibrates in this process: Node's engine on this machine.
+
+import { availableParallelism } from 'node:os';
+import type { SimdModule } from '@espalier/compiler';
+import type { Measurements, Timing } from './measurements.ts';
+import type { Subjects } from './subjects.ts';
+import { timeProgram } from './time-program.ts';
+
+/** Times everything here. */
+export async function measureInNode(
+  subjects: Subjects,
+  onProgress: (done: number, count: number) => void = () => undefined,
+): Promise<Measurements> {
+  const timings: Record<SimdModule, Timing[]> = { plain: [], relaxed: [] };
+  const modules: SimdModule[] = ['plain'];
+  const clock = { now: () => performance.now(), batchMs: 1 };
+  for (let group = 0; group < subjects.count; group++) {
+    onProgress(group, subjects.count);
+    for (const { id, manner, program, modules: code } of subjects.group(group)) {
+      const relaxed = code.relaxed as Uint8Array<ArrayBuffer>;
+      if (modules.length === 1 && group === 0 && WebAssembly.validate(relaxed))
+        modules.unshift('relaxed');
+      for (const name of modules) {
+        const module = await WebAssembly.compile(code[name] as Uint8Array<ArrayBuffer>);
+        timings[name].push({ id, ns: await timeProgram(program, module, manner, clock) });
+      }
+    }
+  }
+  const agent = `Node ${process.versions.node} (V8 ${process.versions.v8})`;
+  return { agent, cores: availableParallelism(), modules, timings };
+}

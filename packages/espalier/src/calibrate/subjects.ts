@@ -1,0 +1,70 @@
+// What a calibration times: the micro-kernels, compiled with every kernel that can run them.
+
+import {
+  compile,
+  type MicroKernel,
+  microKernels,
+  type SimdModule,
+  type Work,
+} from '@espalier/compiler';
+import type { Manner, TimedProgram } from './time-program.ts';
+
+/** One program to time. */
+export interface Subject {
+  /** The micro-kernel, and which of the kernels that can run it. */
+  readonly id: string;
+  readonly manner: Manner;
+  readonly program: TimedProgram;
+  readonly modules: Readonly<Record<SimdModule, Uint8Array>>;
+  readonly work: readonly Work[];
+}
+
+const elementsOf = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
+
+function subjectsOf({ name, manner, graph }: MicroKernel): Subject[] {
+  const built = graph();
+  const subjects: Subject[] = [];
+  let kernels = 1;
+  for (let index = 0; index < kernels; index++) {
+    const { program, modules, report } = compile(built, {
+      pick(_, able) {
+        kernels = Math.max(kernels, able.length);
+        return able[Math.min(index, able.length - 1)];
+      },
+    });
+    subjects.push({
+      id: `${name} #${index}`,
+      manner,
+      modules,
+      work: report.work,
+      program: {
+        run: program.run,
+        pages: program.pages,
+        inputs: program.inputs.map(({ byteOffset, shape }) => [byteOffset, elementsOf(shape)]),
+        weights: [program.weights.byteOffset, program.weights.bytes],
+      },
+    });
+  }
+  return subjects;
+}
+
+/** The subjects of a calibration, compiled when they are asked for. */
+export interface Subjects {
+  /** How many groups there are: one a micro-kernel. */
+  readonly count: number;
+  group(index: number): readonly Subject[];
+}
+
+/** All subjects, or those of every `stride`-th micro-kernel. */
+export function createSubjects(stride = 1): Subjects {
+  const chosen = microKernels.filter((_, i) => i % stride === 0);
+  const groups = new Map<number, readonly Subject[]>();
+  return {
+    count: chosen.length,
+    group(index) {
+      const known = groups.get(index) ?? subjectsOf(chosen[index]!);
+      groups.set(index, known);
+      return known;
+    },
+  };
+}
