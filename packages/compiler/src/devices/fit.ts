@@ -46,6 +46,7 @@ function fitRows<F extends Feature>(
   columns: readonly F[],
   given: (row: Row) => number = () => 0,
 ): Readonly<Partial<Record<F, number>>> {
+  if (rows.length === 0) return {} as Readonly<Partial<Record<F, number>>>; // nothing is known
   let trust = rows.map(() => 1);
   let prices = {} as Readonly<Partial<Record<F, number>>>; // nothing costs anything yet
   for (let round = 0; round < rounds; round++) {

@@ -1,7 +1,14 @@
 // What is known of a device: facts of its engine and memory, and what each kernel costs there.
 
 import { badProfile } from '../errors.ts';
-import { type Caches, type Feature, features, levels, type SimdModule, simdModules } from './work.ts';
+import {
+  type Caches,
+  type Feature,
+  features,
+  levels,
+  type SimdModule,
+  simdModules,
+} from './work.ts';
 
 /** A number and where it is from. */
 export interface Fact {

@@ -24,8 +24,8 @@ const flags = [
  * @throws {EspalierError} NO_BROWSER
  */
 export function findBrowser(): string {
-  const chosen = process.env['CHROMIUM_PATH'];
-  const folders = (process.env['PATH'] ?? '').split(delimiter);
+  const chosen = process.env.CHROMIUM_PATH;
+  const folders = (process.env.PATH ?? '').split(delimiter);
   const places = chosen
     ? [chosen]
     : names.flatMap((name) => folders.map((folder) => join(folder, name)));

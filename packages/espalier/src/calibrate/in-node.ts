@@ -16,13 +16,13 @@ export async function measureInNode(
   const clock = { now: () => performance.now(), batchMs: 1 };
   for (let group = 0; group < subjects.count; group++) {
     onProgress(group, subjects.count);
-    for (const { id, manner, program, modules: code } of subjects.group(group)) {
+    for (const { id, manner, program, modules: code, file } of subjects.group(group)) {
       const relaxed = code.relaxed as Uint8Array<ArrayBuffer>;
       if (modules.length === 1 && group === 0 && WebAssembly.validate(relaxed))
         modules.unshift('relaxed');
       for (const name of modules) {
         const module = await WebAssembly.compile(code[name] as Uint8Array<ArrayBuffer>);
-        timings[name].push({ id, ns: await timeProgram(program, module, manner, clock) });
+        timings[name].push({ id, ns: await timeProgram(program, module, manner, clock, file) });
       }
     }
   }

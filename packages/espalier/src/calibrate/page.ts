@@ -9,6 +9,8 @@ interface SentSubject {
   readonly program: TimedProgram;
   readonly plain: string;
   readonly relaxed: string;
+  /** The weights file, where random weights would not do. */
+  readonly file?: string;
 }
 
 type Module = 'plain' | 'relaxed';
@@ -29,7 +31,7 @@ async function ask<T>(path: string, body?: unknown): Promise<T> {
 const show = (text: string, done: number): void => {
   document.querySelector('p')!.textContent = text;
   document.querySelector('progress')!.value = done;
-  document.body.dataset['state'] = text;
+  document.body.dataset.state = text;
 };
 
 /** Lets the page be painted. */
@@ -43,11 +45,16 @@ async function calibrate(): Promise<void> {
   const modules: Module[] = ['plain'];
   for (let group = 0; group < count; group++) {
     for (const subject of await ask<SentSubject[]>(`groups/${group}`)) {
-      if (group === 0 && !modules.includes('relaxed') && WebAssembly.validate(bytesOf(subject.relaxed)))
+      if (
+        group === 0 &&
+        !modules.includes('relaxed') &&
+        WebAssembly.validate(bytesOf(subject.relaxed))
+      )
         modules.unshift('relaxed');
+      const file = subject.file === undefined ? undefined : bytesOf(subject.file);
       for (const name of modules) {
         const module = await WebAssembly.compile(bytesOf(subject[name]));
-        const ns = await timeProgram(subject.program, module, subject.manner, clock);
+        const ns = await timeProgram(subject.program, module, subject.manner, clock, file);
         timings[name].push({ id: subject.id, ns });
         show(`Measuring: ${subject.id}`, group / count);
         await pause();

@@ -57,7 +57,8 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   let bytes = 0;
   for await (const part of request as AsyncIterable<Buffer>) {
     bytes += part.length;
-    if (bytes > mostReportBytes) throw badMeasurements(`there are more than ${mostReportBytes} bytes`);
+    if (bytes > mostReportBytes)
+      throw badMeasurements(`there are more than ${mostReportBytes} bytes`);
     parts.push(part);
   }
   return Buffer.concat(parts).toString('utf8');
@@ -93,9 +94,16 @@ export async function serveCalibration(
   };
   const groupAnswer = (index: number): string => {
     onProgress(index, subjects.count);
-    const sent = subjects.group(index).map(({ id, manner, program, modules }) => {
+    const sent = subjects.group(index).map(({ id, manner, program, modules, file }) => {
       const { plain, relaxed } = modules;
-      return { id, manner, program, plain: base64(plain), relaxed: base64(relaxed) };
+      return {
+        id,
+        manner,
+        program,
+        plain: base64(plain),
+        relaxed: base64(relaxed),
+        ...(file && { file: base64(file) }),
+      };
     });
     return JSON.stringify(sent);
   };

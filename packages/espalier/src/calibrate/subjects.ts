@@ -17,16 +17,18 @@ export interface Subject {
   readonly program: TimedProgram;
   readonly modules: Readonly<Record<SimdModule, Uint8Array>>;
   readonly work: readonly Work[];
+  /** The weights file, where random weights would not do. */
+  readonly file?: Uint8Array;
 }
 
 const elementsOf = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
 
-function subjectsOf({ name, manner, graph }: MicroKernel): Subject[] {
+function subjectsOf({ name, manner, sparse, graph }: MicroKernel): Subject[] {
   const built = graph();
   const subjects: Subject[] = [];
   let kernels = 1;
   for (let index = 0; index < kernels; index++) {
-    const { program, modules, report } = compile(built, {
+    const { program, modules, weights, report } = compile(built, {
       pick(_, able) {
         kernels = Math.max(kernels, able.length);
         return able[Math.min(index, able.length - 1)];
@@ -37,8 +39,10 @@ function subjectsOf({ name, manner, graph }: MicroKernel): Subject[] {
       manner,
       modules,
       work: report.work,
+      ...(sparse && { file: weights }),
       program: {
         run: program.run,
+        load: program.load,
         pages: program.pages,
         inputs: program.inputs.map(({ byteOffset, shape }) => [byteOffset, elementsOf(shape)]),
         weights: [program.weights.byteOffset, program.weights.bytes],

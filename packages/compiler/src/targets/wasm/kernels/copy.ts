@@ -1,6 +1,7 @@
 // Moves elements from one view to another: transposition, gathering of slices, repetition.
 
 import { elementCount } from '@espalier/ir';
+import type { Reread } from '../../../devices/work.ts';
 import type { View } from '../../../plan/view.ts';
 import type { Assembler, Expr, Local } from '../assembler.ts';
 import type { Emitter } from '../kernel.ts';
@@ -16,6 +17,7 @@ export function emitCopy(emit: Pick<Emitter, 'call'>, from: View, to: View, labe
   emit.call({
     label,
     kernel: copyKind(loops),
+    rereads: linesReread(loops, 4 * elementCount(to.shape)),
     args: [to.address, from.address],
     write: (asm, target, source) => {
       const crossed = crossing(loops);
@@ -24,6 +26,20 @@ export function emitCopy(emit: Pick<Emitter, 'call'>, from: View, to: View, labe
         : copyRuns(asm, loops, target!, source!);
     },
   });
+}
+
+const lineBytes = 64;
+
+/** A line of the cache serves four blocks of a transposition, one after a whole row of blocks. */
+function linesReread(loops: readonly Loop[], bytes: number): Reread[] {
+  const crossed = crossing(loops);
+  if (!crossed) return [];
+  const { extent, steps } = crossed.columns;
+  // Lines whose distance is a multiple of a power of two share few sets of the cache.
+  const distance = Math.abs(steps[1]!) / lineBytes;
+  let shared = 1;
+  while (shared < 64 && distance % (2 * shared) === 0) shared *= 2;
+  return [{ bytes: 3 * bytes, span: lineBytes * extent * shared }];
 }
 
 /** The ways of copying, which cost differently. */
