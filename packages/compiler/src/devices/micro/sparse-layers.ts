@@ -1,0 +1,67 @@
+// Layers whose weights have zeros, as pruning makes them.
+
+import { type MaskShape, withZeros } from './masks.ts';
+import { type MicroKernel, micro } from './micro-kernel.ts';
+
+/** Structures of zeros, and how many of them. */
+const masks: readonly (readonly [name: string, shape: MaskShape, sparsity: number])[] = [
+  ['single weights', { outputs: 1, inputs: 1, wholeKernels: false }, 0.5],
+  ['single weights', { outputs: 1, inputs: 1, wholeKernels: false }, 0.85],
+  ['blocks of 2', { outputs: 2, inputs: 1, wholeKernels: false }, 0.75],
+  ['blocks of 8', { outputs: 8, inputs: 1, wholeKernels: false }, 0.6],
+  ['blocks of 8', { outputs: 8, inputs: 1, wholeKernels: false }, 0.9],
+  ['kernels of 8', { outputs: 8, inputs: 1, wholeKernels: true }, 0.4],
+  ['kernels of 8', { outputs: 8, inputs: 1, wholeKernels: true }, 0.8],
+];
+
+/** `[inputs, outputs, size, taps, stride, masks]` of convolutions with zeros: some masks each. */
+const sparseConvolutions: readonly (readonly [
+  number,
+  number,
+  number,
+  number,
+  number,
+  readonly number[],
+])[] = [
+  [32, 96, 56, 1, 1, [0, 1, 4]],
+  [64, 64, 40, 1, 1, [1, 2, 3]],
+  [192, 64, 28, 1, 1, [1, 3]],
+  [256, 256, 14, 1, 1, [0, 1, 2, 4]],
+  [576, 96, 14, 1, 1, [1, 4]],
+  [512, 320, 7, 1, 1, [0, 1, 3]],
+  [40, 20, 13, 1, 1, [1, 3]],
+  [64, 128, 20, 1, 2, [1, 3]],
+  [32, 32, 40, 3, 1, [1, 4, 6]],
+  [64, 64, 28, 3, 1, [0, 1, 2, 3, 5, 6]],
+  [64, 64, 56, 3, 1, [6]],
+  [128, 128, 14, 3, 1, [1, 4, 5, 6]],
+  [256, 256, 14, 3, 1, [1, 6]],
+  [384, 256, 7, 3, 1, [4, 5, 6]],
+  [64, 128, 28, 3, 2, [1, 3, 6]],
+  [16, 24, 24, 5, 1, [1, 3]],
+];
+
+/** One layer each. */
+export const sparseLayers: readonly MicroKernel[] = [
+  ...sparseConvolutions.flatMap(([i, o, size, taps, stride, kinds]) =>
+    kinds.map((kind) => {
+      const [mask, shape, sparsity] = masks[kind]!;
+      const title = `${mask} of ${sparsity} zero in conv ${taps}×${taps} ${i}→${o} at ${size}, stride ${stride}`;
+      const dense = micro(title, (g) => g.conv(g.input([1, i, size, size]), o, i, taps, stride));
+      return { ...dense, sparse: true, graph: () => withZeros(dense.graph(), shape, sparsity) };
+    }),
+  ),
+  ...[
+    [1, 1280, 1000],
+    [1, 512, 256],
+    [196, 192, 768],
+    [49, 448, 448],
+  ].flatMap(([m, k, n]) =>
+    [masks[1]!, masks[3]!].map(([mask, shape, sparsity]) => {
+      const dense = micro(`${mask} of ${sparsity} zero in linear ${m}×${k}→${n}`, (g) =>
+        g.linear(g.input([m!, k!]), n!, k!),
+      );
+      return { ...dense, sparse: true, graph: () => withZeros(dense.graph(), shape, sparsity) };
+    }),
+  ),
+];
