@@ -2,9 +2,11 @@
 
 import { errorsPage } from './errors-page.ts';
 import { opsPage } from './ops-page.ts';
+import { schemesPage } from './schemes-page.ts';
 
 /** Text of each written page, by its path in the repository. */
 export const pages: Readonly<Record<string, () => string>> = {
   'docs/errors.md': errorsPage,
   'docs/ops.md': opsPage,
+  'docs/schemes.md': schemesPage,
 };

@@ -46,8 +46,11 @@ interface CoreMethods {
    * it has already runs first; a `map` takes the expression into its own.
    */
   withEpilogue(node: OpNode, expr: Scalar, extras: readonly Node[]): OpNode;
-  /** The op of `node`, epilogue included, over other operands; `node` itself if they are the same. */
-  withInputs(node: OpNode, inputs: readonly Node[]): OpNode;
+  /**
+   * The op of `node`, epilogue included, over other operands and, if given, with other attributes;
+   * `node` itself if nothing differs.
+   */
+  withInputs(node: OpNode, inputs: readonly Node[], attrs?: OpNode['attrs']): OpNode;
   /** A builder over the same nodes whose new ones carry this name. */
   named(name: string): Builder;
 }
@@ -160,10 +163,10 @@ function builderOver(interned: Interned, name: string | undefined): Builder {
       return opNode(node.op, inputs, node.attrs, whole);
     },
 
-    withInputs: (node, inputs) =>
-      inputs.every((input, i) => input === node.inputs[i])
+    withInputs: (node, inputs, attrs = node.attrs) =>
+      attrs === node.attrs && inputs.every((input, i) => input === node.inputs[i])
         ? node
-        : opNode(node.op, inputs, node.attrs, node.epilogue, node.name),
+        : opNode(node.op, inputs, attrs, node.epilogue, node.name),
 
     named: (own) => builderOver(interned, own),
   };
