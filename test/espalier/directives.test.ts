@@ -24,8 +24,19 @@ const failure = (query: string): EspalierError | undefined => {
 t.test('gives every directive its value or its default', async (t) => {
   t.same(
     parseDirectives('shape=x:1x3x8x8,y:1x4&weights=f16'),
-    { target: 'wasm', shape: { x: [1, 3, 8, 8], y: [1, 4] }, weights: 'f16', exact: false },
+    {
+      target: 'wasm',
+      shape: { x: [1, 3, 8, 8], y: [1, 4] },
+      input: {},
+      weights: 'f16',
+      exact: false,
+    },
     'several inputs are separated by commas',
+  );
+  t.same(
+    parseDirectives('input=sr:16000,gain:-0.5').input,
+    { sr: 16000, gain: -0.5 },
+    'numbers for inputs',
   );
   t.same(parseDirectives('').weights, 'f32', 'nothing given is the default');
 });
@@ -56,6 +67,9 @@ t.test('names the nearest directive or value', async (t) => {
     'shape=x:1x0.5',
     'shape=x:',
     'shape=1x-2',
+    'input=16000',
+    'input=sr:1,sr:2',
+    'input=sr:fast',
     'weights',
     'weights=f16&weights=f32',
   ])

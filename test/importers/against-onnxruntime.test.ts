@@ -1,31 +1,17 @@
-// Single operators in many variants: import and plain loops against ONNX Runtime, and what is written
-// back out as ONNX against the same.
+// Layers, reductions, pools and resizing in many variants, against ONNX Runtime.
 
-import { importOnnx, writeOnnx } from '@espalier/importers';
-import { evaluate, type Graph, type Tensor } from '@espalier/ir';
-import t from 'tap';
-import { difference } from '../support/compare.ts';
-import { seeded } from '../support/hostile.ts';
-import { type OneNode, oneNode } from '../support/onnx-model.ts';
-import { runOnnx } from '../support/onnxruntime.ts';
-
-const x = (...shape: number[]) => ({ shape });
-const i = (...shape: number[]) => ({ shape, int: true as const });
-const flag = (...shape: number[]) => ({ shape, bool: true as const });
-const ints = (...list: number[]) => ({ ints: list });
-const floats = (...list: number[]) => ({ floats: list });
-const float = (value: number) => ({ float: value });
-
-type Case = readonly [title: string, model: OneNode];
-
-const one = (
-  title: string,
-  op: string,
-  opset: number,
-  operands: OneNode['operands'],
-  attributes: OneNode['attributes'] = {},
-  outputs = 1,
-): Case => [title, { op, opset, operands, attributes, outputs }];
+import {
+  agreeWithOnnxRuntime,
+  type Case,
+  flag,
+  float,
+  floats,
+  i,
+  ints,
+  one,
+  x,
+} from '../support/against-onnxruntime.ts';
+import type { OneNode } from '../support/onnx-model.ts';
 
 const resize = (
   title: string,
@@ -379,58 +365,4 @@ const cases: readonly Case[] = [
   ),
 ];
 
-/** Inputs in [-2, 2), integers in [-4, 4], indices among them. */
-function inputsOf({ op, operands }: OneNode, seed: number): Record<string, Tensor> {
-  const random = seeded(seed);
-  const entries = operands.flatMap((operand, at): [string, Tensor][] => {
-    if (operand === undefined || !('shape' in operand)) return [];
-    const { shape } = operand;
-    const length = shape.reduce((n, dim) => n * dim, 1);
-    const name = `x${at}`;
-    if (operand.bool)
-      return [
-        [
-          name,
-          {
-            type: { dtype: 'bool', shape },
-            data: Uint8Array.from({ length }, () => Number(random() < 0.5)),
-          },
-        ],
-      ];
-    if (operand.int) {
-      const span = op === 'Gather' ? 4 : 8;
-      const data = Int32Array.from({ length }, () => Math.floor(random() * (span + 1)) - span / 2);
-      return [[name, { type: { dtype: 'i32', shape }, data }]];
-    }
-    return [
-      [
-        name,
-        {
-          type: { dtype: 'f32', shape },
-          data: Float32Array.from({ length }, () => random() * 4 - 2),
-        },
-      ],
-    ];
-  });
-  return Object.fromEntries(entries);
-}
-
-/** Sums of some hundred products of numbers up to 4, in another order. */
-const tolerance = { relative: 2e-5, absolute: 2e-5 };
-
-const disagreements = (expected: Record<string, Tensor>, actual: Record<string, Tensor>) =>
-  Object.entries(expected).flatMap(([name, tensor]) => {
-    const found = difference(tensor, actual[name], tolerance);
-    return found === undefined ? [] : [`${name}: ${found}`];
-  });
-
-for (const [title, model] of cases)
-  t.test(`${title} agrees with ONNX Runtime`, async (t) => {
-    const bytes = oneNode(model);
-    const inputs = inputsOf(model, 1);
-    const graph: Graph = importOnnx(bytes, { file: `${model.op}.onnx` });
-    const results = evaluate(graph, inputs);
-    t.same(disagreements(await runOnnx(bytes, inputs), results), [], 'as imported');
-    const again = await runOnnx(writeOnnx(graph), inputs);
-    t.same(disagreements(results, again), [], 'as written');
-  });
+agreeWithOnnxRuntime(cases);

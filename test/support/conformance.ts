@@ -1,4 +1,4 @@
-// ONNX's own conformance cases: the operators of the networks that must work, in float32, int64 and bool.
+// ONNX's own conformance cases, all that ONNX Runtime agrees with: every one passes, or is refused with a reason.
 
 import { readFileSync } from 'node:fs';
 import { importOnnx, readOnnx, readOnnxTensor } from '@espalier/importers';
@@ -10,21 +10,8 @@ import { readZip } from './zip.ts';
 
 interface Entry {
   readonly ops: readonly string[];
-  readonly dtypes: readonly number[];
   readonly ort: 'agrees' | 'differs' | 'unsupported';
 }
-
-/** float32, int64 and bool, by their numbers in TensorProto. */
-const dtypes = new Set([1, 7, 9]);
-
-/** Operators of the networks that must work: in data/models, the OCR models and the skeletons. */
-const required = new Set(
-  `Abs Add AveragePool BatchNormalization Cast Clip Concat Constant ConstantOfShape Conv
-  ConvTranspose DepthToSpace Div Elu Equal Erf Expand Flatten Gather Gemm GlobalAveragePool
-  HardSigmoid HardSwish Identity InstanceNormalization LayerNormalization LeakyRelu MatMul MaxPool
-  Mul PRelu Pad Pow ReduceMax ReduceMean Relu Reshape Resize Shape Sigmoid Slice Softmax Softplus
-  Split Sqrt Squeeze Sub Tanh Transpose Unsqueeze Where`.split(/\s+/),
-);
 
 /** What decides shapes is an input of many cases; there it is known at import, as it must be. */
 function importCase(bytes: Buffer, file: string, inputs: Readonly<Record<string, Tensor>>): Graph {
@@ -50,56 +37,89 @@ export type Engine = (
   inputs: Readonly<Record<string, Tensor>>,
 ) => Readonly<Record<string, Tensor>>;
 
+/**
+ * How many boxes a suppression keeps is known only when it runs: rows of −1 stand behind them.
+ *
+ * @see nonMaxSuppression
+ */
+function withoutPadding(actual: Tensor | undefined, wanted: Tensor): Tensor | undefined {
+  const count = wanted.data.length;
+  if (!actual?.data.subarray(count).every((value) => value === -1)) return actual;
+  return { type: wanted.type, data: actual.data.subarray(0, count) };
+}
+
 /** Asserts that an engine gives what every case says, and prints the counts by operator. */
 export function conforms(t: Test, evaluate: Engine): void {
-  const archive = readZip(readFileSync(sharedData('onnx-node-tests.zip')));
-  const index = JSON.parse(archive.get('index.json')!().toString()) as Record<string, Entry>;
-  const tally = new Map<string, { ran: number; passed: number; later: number }>();
-  const totals = { ran: 0, passed: 0, later: 0 };
-  for (const [name, { ops, dtypes: used, ort }] of Object.entries(index)) {
-    if (ort !== 'agrees' || !used.every((dtype) => dtypes.has(dtype))) continue;
-    const member = (path: string) => archive.get(`${name}/${path}`)?.();
-    const bytes = member('model.onnx')!;
-    const counted = (what: 'ran' | 'passed' | 'later') => {
-      totals[what]++;
-      for (const op of new Set(ops)) {
-        if (!tally.has(op)) tally.set(op, { ran: 0, passed: 0, later: 0 });
-        tally.get(op)![what]++;
-      }
-    };
-    const tensors = (kind: 'input' | 'output', names: readonly string[]) =>
-      Object.fromEntries(
-        names.flatMap((key, i) => {
-          const file = `test_data_set_0/${kind}_${i}.pb`;
-          const found = member(file);
-          return found === undefined ? [] : [[key, readOnnxTensor(found, { file })] as const];
-        }),
-      );
-    try {
-      const { graph: model } = readOnnx(bytes, { file: name });
-      const given = model.input.map((input) => input.name).filter(Boolean);
-      const inputs = tensors('input', given);
-      const graph = importCase(bytes, name, inputs);
-      counted('ran');
-      const outputs = evaluate(graph, inputs);
-      const wanted = tensors(
-        'output',
-        model.output.map((output) => output.name),
-      );
-      const wrong = Object.entries(wanted).flatMap(([key, tensor]) => {
-        const found = difference(tensor, outputs[key], tolerance);
-        return found === undefined ? [] : [`${key}: ${found}`];
-      });
-      if (wrong.length === 0) counted('passed');
-      t.same(wrong, [], `${name} agrees`);
-    } catch (error) {
-      const later = error instanceof EspalierError && error.code === 'UNSUPPORTED_OP';
-      if (later) counted('later');
-      if (!later || ops.every((op) => required.has(op))) t.fail(`${name}: ${error}`);
+  const tally = new Map<string, { passed: number; refused: number }>();
+  const totals = { passed: 0, refused: 0 };
+  for (const { name, ops, outcome } of conformance(evaluate)) {
+    const what = outcome.kind === 'refused' ? 'refused' : 'passed';
+    if (outcome.kind === 'refused') t.comment(`${name} is refused: ${outcome.why}`);
+    else t.same(outcome.wrong, [], `${name} agrees`);
+    if (outcome.kind === 'ran' && outcome.wrong.length > 0) continue;
+    totals[what]++;
+    for (const op of new Set(ops)) {
+      if (!tally.has(op)) tally.set(op, { passed: 0, refused: 0 });
+      tally.get(op)![what]++;
     }
   }
-  t.comment(`${totals.ran} ran, ${totals.passed} passed, ${totals.later} left for later`);
-  for (const [op, { ran, passed, later }] of [...tally].sort(([a], [b]) => (a < b ? -1 : 1)))
-    t.comment(`${op}: ${ran} ran, ${passed} passed, ${later} left for later`);
-  t.ok(totals.ran > 0, 'some cases ran');
+  for (const [op, { passed, refused }] of [...tally].sort(([a], [b]) => (a < b ? -1 : 1)))
+    t.comment(`${op}: ${passed} passed, ${refused} refused`);
+  const part = totals.passed / (totals.passed + totals.refused);
+  t.ok(part >= 0.97, `${totals.passed} passed, ${totals.refused} refused: at least 97% pass`);
+}
+
+/** What became of a case. */
+export type Outcome =
+  | { readonly kind: 'ran'; readonly wrong: readonly string[] }
+  | { readonly kind: 'refused'; readonly why: string };
+
+/** Runs every case that ONNX Runtime agrees with. Anything but a coded error is thrown. */
+export function* conformance(evaluate: Engine): Generator<{
+  readonly name: string;
+  readonly ops: readonly string[];
+  readonly outcome: Outcome;
+}> {
+  const archive = readZip(readFileSync(sharedData('onnx-node-tests.zip')));
+  const index = JSON.parse(archive.get('index.json')!().toString()) as Record<string, Entry>;
+  for (const [name, { ops, ort }] of Object.entries(index)) {
+    if (ort !== 'agrees') continue;
+    const member = (path: string) => archive.get(`${name}/${path}`)?.();
+    yield { name, ops, outcome: outcomeOf(name, member, evaluate) };
+  }
+}
+
+function outcomeOf(
+  name: string,
+  member: (path: string) => Buffer | undefined,
+  evaluate: Engine,
+): Outcome {
+  const bytes = member('model.onnx')!;
+  const tensors = (kind: 'input' | 'output', names: readonly string[]) =>
+    Object.fromEntries(
+      names.flatMap((key, i) => {
+        const file = `test_data_set_0/${kind}_${i}.pb`;
+        const found = member(file);
+        return found === undefined ? [] : [[key, readOnnxTensor(found, { file })] as const];
+      }),
+    );
+  try {
+    const { graph: model } = readOnnx(bytes, { file: name });
+    const inputs = tensors('input', model.input.map((input) => input.name).filter(Boolean));
+    const outputs = evaluate(importCase(bytes, name, inputs), inputs);
+    const wanted = tensors(
+      'output',
+      model.output.map((output) => output.name),
+    );
+    const wrong = Object.entries(wanted).flatMap(([key, tensor]) => {
+      const actual =
+        key === 'selected_indices' ? withoutPadding(outputs[key], tensor) : outputs[key];
+      const found = difference(tensor, actual, tolerance);
+      return found === undefined ? [] : [`${key}: ${found}`];
+    });
+    return { kind: 'ran', wrong };
+  } catch (error) {
+    if (!(error instanceof EspalierError)) throw error;
+    return { kind: 'refused', why: `${error.code}: ${error.message}` };
+  }
 }

@@ -18,12 +18,28 @@ export type Attribute =
   | string
   | readonly number[]
   | { readonly float: number }
-  | { readonly floats: readonly number[] };
+  | { readonly floats: readonly number[] }
+  | { readonly strings: readonly string[] };
+
+/** Element types of operands besides float, int64 and bool. */
+const elements = { uint8: T.UINT8, int8: T.INT8, int32: T.INT32 } as const;
 
 /** An operand: an input by its shape, a constant by its values, or `undefined` for none. */
 export type Operand =
-  | { readonly shape: readonly number[]; readonly int?: true; readonly bool?: true }
-  | { readonly ints: readonly number[]; readonly scalar?: true }
+  | {
+      readonly shape: readonly number[];
+      readonly int?: true;
+      readonly bool?: true;
+      readonly element?: keyof typeof elements;
+      /** Integers are from 0 up to this number. */
+      readonly below?: number;
+    }
+  | { readonly ints: readonly number[]; readonly scalar?: true; readonly dims?: readonly number[] }
+  | {
+      readonly values: readonly number[];
+      readonly element: keyof typeof elements;
+      readonly dims: readonly number[];
+    }
   | { readonly floats: readonly number[]; readonly dims?: readonly number[] }
   | undefined;
 
@@ -31,6 +47,8 @@ export type Operand =
 export interface OneNode {
   readonly op: string;
   readonly opset: number;
+  /** Default ONNX's own. */
+  readonly domain?: string;
   readonly operands: readonly Operand[];
   readonly attributes?: Readonly<Record<string, Attribute>>;
   /** Default 1. */
@@ -51,6 +69,10 @@ function attributeOf(name: string, value: Attribute) {
     return create(AttributeProtoSchema, { name, type: Kind.FLOAT, f: value.float });
   if ('floats' in value)
     return create(AttributeProtoSchema, { name, type: Kind.FLOATS, floats: [...value.floats] });
+  if ('strings' in value) {
+    const strings = value.strings.map((text) => new TextEncoder().encode(text));
+    return create(AttributeProtoSchema, { name, type: Kind.STRINGS, strings });
+  }
   return create(AttributeProtoSchema, { name, type: Kind.INTS, ints: value.map(BigInt) });
 }
 
@@ -58,6 +80,7 @@ function attributeOf(name: string, value: Attribute) {
 export function oneNode({
   op,
   opset,
+  domain = '',
   operands,
   attributes = {},
   outputs = 1,
@@ -68,18 +91,28 @@ export function oneNode({
     const name = `x${i}`;
     if (operand === undefined) return '';
     if ('shape' in operand) {
-      const elemType = operand.int ? T.INT64 : operand.bool ? T.BOOL : T.FLOAT;
+      const own = operand.element && elements[operand.element];
+      const elemType = own ?? (operand.int ? T.INT64 : operand.bool ? T.BOOL : T.FLOAT);
       const dim = operand.shape.map((extent) => ({
         value: { case: 'dimValue' as const, value: BigInt(extent) },
       }));
       const type = { value: { case: 'tensorType' as const, value: { elemType, shape: { dim } } } };
       graph.input.push(create(ValueInfoProtoSchema, { name, type }));
-    } else if ('ints' in operand)
+    } else if ('values' in operand)
+      graph.initializer.push(
+        create(TensorProtoSchema, {
+          name,
+          dataType: elements[operand.element],
+          dims: operand.dims.map(BigInt),
+          int32Data: [...operand.values],
+        }),
+      );
+    else if ('ints' in operand)
       graph.initializer.push(
         create(TensorProtoSchema, {
           name,
           dataType: T.INT64,
-          dims: operand.scalar ? [] : [BigInt(operand.ints.length)],
+          dims: operand.scalar ? [] : (operand.dims ?? [operand.ints.length]).map(BigInt),
           rawData: bytesOf(BigInt64Array.from(operand.ints.map(BigInt))),
         }),
       );
@@ -97,6 +130,7 @@ export function oneNode({
   graph.node.push(
     create(NodeProtoSchema, {
       opType: op,
+      domain,
       input,
       output: names,
       attribute: Object.entries(attributes).map(([name, value]) => attributeOf(name, value)),
@@ -108,7 +142,7 @@ export function oneNode({
     ModelProtoSchema,
     create(ModelProtoSchema, {
       irVersion: 8n,
-      opsetImport: [{ domain: '', version: BigInt(opset) }],
+      opsetImport: [{ domain, version: BigInt(opset) }, ...(domain ? [{ version: 17n }] : [])],
       graph,
     }),
   );

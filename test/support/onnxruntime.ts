@@ -8,6 +8,8 @@ const toOrt = ({ type, data }: Tensor, wants: string): ort.Tensor => {
     const wide = BigInt64Array.from(data as Int32Array, BigInt);
     return new ort.Tensor('int64', wide, type.shape);
   }
+  if (wants === 'uint8') return new ort.Tensor('uint8', Uint8Array.from(data), type.shape);
+  if (wants === 'int8') return new ort.Tensor('int8', Int8Array.from(data), type.shape);
   const names = { f32: 'float32', i32: 'int32', bool: 'bool' } as const;
   return new ort.Tensor(names[type.dtype], data as Float32Array, type.shape);
 };

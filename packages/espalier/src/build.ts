@@ -79,7 +79,7 @@ export async function buildModel(
   const unchanged = kept?.externalReads.every((read) => isCurrent(read, external)) ?? false;
   if (entry && kept && unchanged) return assemble(file, kept, entry.files, true);
 
-  const { graph, externalReads } = readModel(bytes, file, directives.shape, external);
+  const { graph, externalReads } = readModel(bytes, file, directives, external);
   const { program, modules, weights } = compile(graph, {
     weights: directives.weights,
     exact: directives.exact,
@@ -110,7 +110,7 @@ export async function readModelFile(file: string): Promise<Uint8Array> {
 export function readModel(
   bytes: Uint8Array,
   file: string,
-  shapes: Shapes,
+  { shape, input }: Pick<Directives, 'shape' | 'input'>,
   external: ExternalReader = externalDataIn(dirname(file), basename(file)),
 ): ReadModel {
   const externalReads: ExternalRead[] = [];
@@ -123,7 +123,8 @@ export function readModel(
   const model = readOnnx(bytes, options);
   const stored = new Set(model.graph.initializer.map(({ name }) => name));
   const inputs = model.graph.input.map(({ name }) => name).filter((name) => !stored.has(name));
-  const graph = importOnnx(model, { ...options, shapes: nameShapes(shapes, inputs) });
+  const shapes = nameShapes(shape, inputs);
+  const graph = importOnnx(model, { ...options, shapes, values: input });
   return { graph, externalReads };
 }
 

@@ -2,6 +2,7 @@
 
 import { badDirective, laterDirective, unknownDirective } from './errors.ts';
 import { nearest } from './nearest.ts';
+import { type Numbers, parseNumbers, showNumbers } from './numbers.ts';
 import { parseShapes, type Shapes, showShapes } from './shapes.ts';
 
 /** How constants are shipped; the code always computes in f32. */
@@ -14,6 +15,7 @@ export type WeightFormat = (typeof weightFormats)[number];
 export interface Directives {
   readonly target: 'wasm';
   readonly shape: Shapes;
+  readonly input: Numbers;
   readonly weights: WeightFormat;
   readonly exact: boolean;
 }
@@ -56,6 +58,12 @@ export const directives: Table = {
     default: {},
     parse: parseShapes,
     show: showShapes,
+  },
+  input: {
+    summary: 'makes inputs constants: input=sr:16000, several by commas',
+    default: {},
+    parse: parseNumbers,
+    show: showNumbers,
   },
   weights: {
     summary: 'how weights are shipped: f32, f16 or int8 with a scale for each channel',

@@ -17,6 +17,7 @@ export interface Attributes {
   string(name: string, fallback?: string): string;
   ints(name: string): number[] | undefined;
   floats(name: string): number[] | undefined;
+  strings(name: string): string[] | undefined;
   tensor(name: string): TensorProto | undefined;
 }
 
@@ -52,6 +53,7 @@ export function attributesOf(list: readonly AttributeProto[], at: Location): Att
       return required(name, bytes === undefined ? fallback : text.decode(bytes));
     },
     ints: (name) => find(name, Kind.INTS)?.ints.map((value) => number(value)!),
+    strings: (name) => find(name, Kind.STRINGS)?.strings.map((bytes) => text.decode(bytes)),
     floats: (name) => find(name, Kind.FLOATS)?.floats,
     tensor: (name) => find(name, Kind.TENSOR)?.t,
   };

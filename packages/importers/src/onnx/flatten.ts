@@ -7,9 +7,11 @@ import {
   type AttributeProto,
   AttributeProtoSchema,
   type FunctionProto,
+  type GraphProto,
   type ModelProto,
   type NodeProto,
   type OperatorSetIdProto,
+  type TensorProto,
 } from './proto/onnx_pb.ts';
 
 /** One call of an operator. The names of values are unique in the model. */
@@ -25,6 +27,30 @@ export interface Call {
   /** Names of the results; empty for one that is not wanted. */
   readonly outputs: readonly string[];
   readonly attributes: readonly AttributeProto[];
+  /** The graphs among the attributes: branches, and bodies of loops. */
+  readonly bodies: ReadonlyMap<string, Body>;
+}
+
+/** A graph inside of a call, which sees the values around it. */
+export interface Body {
+  readonly inputCount: number;
+  /** Names of values around it that it may read. */
+  reads(): readonly string[];
+  /**
+   * Its calls with names of their own.
+   *
+   * @param inputs Names that its inputs have outside.
+   * @param prefix What sets this expansion apart from any other.
+   */
+  expand(inputs: readonly string[], prefix: string): Expanded;
+}
+
+/** A body that has become calls. */
+export interface Expanded {
+  readonly calls: readonly Call[];
+  /** Initializers by the names that the calls use. */
+  readonly constants: ReadonlyMap<string, TensorProto>;
+  readonly outputs: readonly string[];
 }
 
 const limits = { nesting: 16, calls: 100_000 };
@@ -55,31 +81,65 @@ export function flatten(model: ModelProto, at: Location): Call[] {
   const functions = new Map<string, FunctionProto>(
     model.functions.map((body) => [keyOf(body.domain, body.name, body.overload), body]),
   );
-  const calls: Call[] = [];
+  let made = 0;
 
-  const add = (node: NodeProto, scope: Scope) => {
+  const add = (node: NodeProto, scope: Scope, into: Call[]) => {
     const domain = normalize(node.domain);
     const body = functions.get(keyOf(domain, node.opType, node.overload));
     const label = scope.prefix + (node.name || node.output.find(Boolean) || node.opType);
     const attributes = node.attribute.flatMap((attribute) => bind(attribute, scope));
     const inputs = node.input.map(scope.rename);
     const outputs = node.output.map(scope.rename);
-    if (body !== undefined) return inline(body, { label, inputs, outputs, attributes }, scope);
+    if (body !== undefined)
+      return inline(body, { label, inputs, outputs, attributes }, scope, into);
     const opset = scope.opsets.get(domain);
     if (opset === undefined)
       throw badModel(`operator ${node.opType} is of domain ${domain}, which is not imported`, {
         ...at,
         node: label,
       });
-    calls.push({ op: node.opType, domain, opset, label, inputs, outputs, attributes });
-    if (calls.length > limits.calls)
+    const bodies = new Map(
+      attributes.flatMap(({ name, g }) => (g ? [[name, bodyOf(g, scope)] as const] : [])),
+    );
+    into.push({ op: node.opType, domain, opset, label, inputs, outputs, attributes, bodies });
+    if (++made > limits.calls)
       throw modelTooLarge(`the model has more than ${limits.calls} nodes`, at);
   };
+
+  const bodyOf = (graph: GraphProto, outer: Scope): Body => ({
+    inputCount: graph.input.length,
+    reads: () => namesRead(graph).map(outer.rename),
+    expand(inputs, prefix) {
+      if (outer.depth === limits.nesting)
+        throw badModel(`graphs are nested more than ${limits.nesting} deep`, at);
+      const names = new Map<string, string>([['', '']]);
+      const own = (name: string) => `${prefix}\u001f${name}`;
+      for (const { name } of graph.initializer) names.set(name, own(name));
+      for (const { output } of graph.node)
+        for (const name of output) if (name !== '') names.set(name, own(name));
+      graph.input.forEach(({ name }, i) => void names.set(name, inputs[i] ?? own(name)));
+      const scope: Scope = {
+        ...outer,
+        rename: (value) => names.get(value) ?? outer.rename(value),
+        prefix: `${prefix}/`,
+        depth: outer.depth + 1,
+      };
+      const all: Call[] = [];
+      for (const node of graph.node) add(node, scope, all);
+      const outputs = graph.output.map(({ name }) => scope.rename(name));
+      return {
+        calls: needed(all, new Set(outputs)),
+        constants: new Map(graph.initializer.map((tensor) => [own(tensor.name), tensor])),
+        outputs,
+      };
+    },
+  });
 
   const inline = (
     body: FunctionProto,
     call: Pick<Call, 'label' | 'inputs' | 'outputs' | 'attributes'>,
     outer: Scope,
+    into: Call[],
   ) => {
     if (outer.depth === limits.nesting)
       throw badModel(`functions call each other more than ${limits.nesting} deep`, at);
@@ -97,7 +157,7 @@ export function flatten(model: ModelProto, at: Location): Call[] {
       prefix,
       depth: outer.depth + 1,
     };
-    for (const node of body.node) add(node, scope);
+    for (const node of body.node) add(node, scope, into);
   };
 
   const top: Scope = {
@@ -107,7 +167,8 @@ export function flatten(model: ModelProto, at: Location): Call[] {
     prefix: '',
     depth: 0,
   };
-  for (const node of model.graph?.node ?? []) add(node, top);
+  const calls: Call[] = [];
+  for (const node of model.graph?.node ?? []) add(node, top, calls);
   return needed(calls, new Set(model.graph?.output.map(({ name }) => name)));
 }
 
@@ -127,6 +188,17 @@ function needed(calls: readonly Call[], wanted: Set<string>): Call[] {
     if (call.outputs.some((name) => name !== '' && wanted.has(name))) {
       kept.push(call);
       for (const name of call.inputs) wanted.add(name);
+      for (const body of call.bodies.values()) for (const name of body.reads()) wanted.add(name);
     }
   return kept.reverse();
+}
+
+/** All names that a graph and those inside of it read. */
+function namesRead(graph: GraphProto): string[] {
+  const inner = graph.node.flatMap(({ attribute }) => attribute.flatMap(({ g }) => g ?? []));
+  return [
+    ...graph.output.map(({ name }) => name),
+    ...graph.node.flatMap(({ input }) => input),
+    ...inner.flatMap(namesRead),
+  ];
 }

@@ -12,7 +12,8 @@ import {
 } from '@espalier/ir';
 import { badModel, modelTooLarge, unsupportedType } from '../errors.ts';
 import { type Call, flatten } from './flatten.ts';
-import { closeInputs } from './inputs.ts';
+import type { Result } from './importer.ts';
+import { closeInputs, elementOf, noInput } from './inputs.ts';
 import { createKnown } from './known.ts';
 import { importerOf } from './ops/index.ts';
 import type { TensorProto } from './proto/onnx_pb.ts';
@@ -25,8 +26,11 @@ import { refuseUnknown } from './unknown-ops.ts';
 export interface ImportOptions extends ReadOptions {
   /** Shapes of inputs with open dimensions, by name. */
   readonly shapes?: Readonly<Record<string, readonly number[]>>;
-  /** Inputs that become constants, by name: what shapes depend on must be known. */
-  readonly values?: Readonly<Record<string, Tensor>>;
+  /**
+   * Inputs that become constants, by name: what shapes and branches depend on must be known. A number fills
+   * the input's shape.
+   */
+  readonly values?: Readonly<Record<string, Tensor | number>>;
   /** Elements of initializers whose data the file leaves out. */
   readonly fill?: (name: string, dims: readonly number[]) => Float32Array | undefined;
 }
@@ -59,23 +63,38 @@ export function importOnnx(source: Uint8Array | OnnxModel, options: ImportOption
   const given = options.values ?? {};
   const constant = (name: string, tensor: TensorProto): Value => {
     const header = checkTensor(tensor, at);
-    if (!header.filled)
-      return { node: b.constant(filled(name, header, options, at), name), saturated: false };
-    const decoded = decodeTensor(tensor, header, at);
-    return { node: b.constant(decoded.tensor, name), saturated: decoded.saturated };
+    const element = tensor.dataType;
+    if (!header.filled) {
+      const node = b.constant(filled(name, header, options, at), name);
+      return { result: node, saturated: false, element };
+    }
+    const { tensor: value, saturated } = decodeTensor(tensor, header, at);
+    return { result: b.constant(value, name), saturated, element };
   };
 
   const inputs: InputNode[] = [];
-  const bound = { ...graph, input: graph.input.filter(({ name }) => !Object.hasOwn(given, name)) };
+  const whole = Object.entries(given).filter(([, value]) => typeof value !== 'number');
+  const names = new Set(whole.map(([name]) => name));
+  const bound = { ...graph, input: graph.input.filter(({ name }) => !names.has(name)) };
+  const declared = new Map(
+    [...graph.valueInfo, ...graph.input].map((info) => [info.name, elementOf(info)] as const),
+  );
   for (const { name, type } of closeInputs(bound, options.shapes ?? {}, at)) {
-    const node = b.input(name, type);
-    inputs.push(node);
-    define(name, { node, saturated: false });
+    const value = Object.hasOwn(given, name) ? given[name] : undefined;
+    const node =
+      typeof value === 'number' ? b.expand(b.value(value, type.dtype), type) : b.input(name, type);
+    if (node.kind === 'input') inputs.push(node);
+    define(name, { result: node, saturated: false, element: declared.get(name) });
   }
   const stored = new Map(graph.initializer.map((tensor) => [tensor.name, tensor]));
   for (const [name, value] of Object.entries(given)) {
     stored.delete(name);
-    define(name, { node: b.constant(value, name), saturated: false });
+    if (typeof value === 'number') {
+      if (!values.has(name)) throw noInput(name, graph, at);
+      continue;
+    }
+    const result = b.constant(value, name);
+    define(name, { result, saturated: false, element: declared.get(name) });
   }
 
   // Initializers become constants when they are read: files keep unused ones.
@@ -100,14 +119,32 @@ export function importOnnx(source: Uint8Array | OnnxModel, options: ImportOption
     return node;
   };
 
-  const shared: Shared = { b, file: options.file, find, known: createKnown(at), claim, zeros };
-  for (const call of calls) {
-    const results = importCall(call, shared);
-    call.outputs.forEach((name, i) => {
-      const result = results[i];
-      if (name !== '' && result !== undefined) define(name, result);
+  const importCalls = (list: readonly Call[]) => {
+    for (const call of list) {
+      const results = importCall(call, shared);
+      call.outputs.forEach((name, i) => {
+        const result = results[i];
+        if (name === '' || result === undefined) return;
+        define(name, { ...result, element: result.element ?? declared.get(name) });
+      });
+    }
+  };
+  const run: Shared['run'] = (body, given, label) => {
+    const names = given.map((_, i) => `${label}\u001f${i}`);
+    given.forEach((value, i) => void define(names[i]!, value));
+    const { calls, constants, outputs } = body.expand(names, label);
+    refuseUnknown(calls, at);
+    for (const [name, tensor] of constants) stored.set(name, tensor);
+    importCalls(calls);
+    return outputs.map((name) => {
+      const value = find(name);
+      if (value === undefined) throw badModel(`output ${name} is computed nowhere`, at);
+      return value;
     });
-  }
+  };
+  const known = createKnown(at);
+  const shared: Shared = { b, file: options.file, find, known, claim, zeros, run };
+  importCalls(calls);
 
   const named = new Set<string>();
   const outputs = graph.output.map(({ name }) => {
@@ -116,7 +153,8 @@ export function importOnnx(source: Uint8Array | OnnxModel, options: ImportOption
     const value = find(name);
     if (value === undefined) throw badModel(`output ${name} is computed nowhere`, at);
     if (value.saturated) throw unsupportedType(`output ${name} is beyond 32 bits`, at);
-    return { name, node: value.node };
+    if (value.result.kind === 'sequence') throw unsupportedType(`output ${name} is a sequence`, at);
+    return { name, node: value.result };
   });
   return { inputs, outputs };
 }
@@ -125,15 +163,23 @@ export function importOnnx(source: Uint8Array | OnnxModel, options: ImportOption
 function importCall(call: Call, shared: Shared): (Value | undefined)[] {
   const importer = importerOf(call.op, call.domain)!; // `refuseUnknown` has seen to it
   const at = { file: shared.file, node: call.label };
+  const checked = (node: Node): Node => {
+    const size = elementCount(node.type.shape);
+    if (size > maxElements) throw modelTooLarge(`a result has ${size} elements`, at);
+    return folded(node, shared);
+  };
   try {
     const { site, saturated } = siteOf(call, importer, shared);
     const results = importer.import(site);
-    const list = Array.isArray(results) ? results : [results];
-    return list.map((node: Node | undefined) => {
-      if (node === undefined) return undefined;
-      const size = elementCount(node.type.shape);
-      if (size > maxElements) throw modelTooLarge(`a result has ${size} elements`, at);
-      return { node: folded(node, shared), saturated: saturated() };
+    const list: readonly (Result | undefined)[] = 'length' in results ? results : [results];
+    const first =
+      importer.element?.(site) ?? (importer.moves === true ? site.element(0) : undefined);
+    return list.map((result, i) => {
+      if (result === undefined) return undefined;
+      const element = i === 0 ? first : undefined;
+      if (result.kind === 'sequence')
+        return { result: { ...result, items: result.items.map(checked) }, saturated: saturated() };
+      return { result: checked(result), saturated: saturated(), element };
     });
   } catch (error) {
     // What the graph itself refuses gets its place in the model.

@@ -3,6 +3,15 @@
 import type { Builder, EspalierError, Location, Node, Tensor } from '@espalier/ir';
 import type { Attributes } from './attributes.ts';
 
+/** A list of tensors: what ONNX's sequences are, whose length must be known at import. */
+export interface Sequence {
+  readonly kind: 'sequence';
+  readonly items: readonly Node[];
+}
+
+/** What a call gives: a tensor or a list of them. */
+export type Result = Node | Sequence;
+
 /** One call of an operator, as its importer sees it. */
 export interface Site {
   /** Makes nodes that carry the call's name. */
@@ -33,6 +42,20 @@ export interface Site {
   requiredInts(i: number): number[];
   /** The elements of operand `i`, which must be known at import; `undefined` if it is left out. */
   constant(i: number): Tensor | undefined;
+  /** Operand `i`, a tensor or a sequence. @throws {EspalierError} BAD_MODEL, if it is left out */
+  any(i: number): Result;
+  /** The tensors of operand `i`, a sequence. @throws {EspalierError} BAD_MODEL, if it is none */
+  sequence(i: number): readonly Node[];
+  /** The number of ONNX's element type of operand `i`, where the model tells. */
+  element(i: number): number | undefined;
+  /** How many inputs the graph in an attribute has. @throws {EspalierError} BAD_MODEL, without it */
+  bodyInputs(attribute: string): number;
+  /**
+   * The results of the graph in an attribute over its inputs; `round` sets repetitions apart.
+   *
+   * @throws {EspalierError} BAD_MODEL, without such an attribute
+   */
+  inline(attribute: string, inputs: readonly Result[], round: number): readonly Result[];
   /** The value of a node, if it depends on no input. */
   known(node: Node): Tensor | undefined;
   /** Guards what is about to be allocated. @throws {EspalierError} MODEL_TOO_LARGE */
@@ -41,15 +64,21 @@ export interface Site {
   zeros(count: number): Node;
   /** The model breaks the operator's rules. */
   bad(message: string): EspalierError;
+  /** Something has to be known at import and is not. */
+  dynamic(message: string): EspalierError;
   /** The operator's rules allow what has no importer. */
   unsupported(message: string): EspalierError;
 }
 
 /** Turns a call into nodes: one result, or a list in the operator's order. */
 export interface Importer {
+  /** The first version of the operator set that it follows; default 7. */
+  readonly since?: number;
   /** Whether it only moves elements, so that integers beyond 32 bits may pass through. */
   readonly moves?: true | ((site: Site) => boolean);
-  readonly import: (site: Site) => Node | readonly (Node | undefined)[];
+  /** The number of ONNX's element type of result 0; by default that of operand 0, if it only moves elements. */
+  readonly element?: (site: Site) => number | undefined;
+  readonly import: (site: Site) => Result | readonly (Result | undefined)[];
 }
 
 /** Importers of a family of operators, by name. */

@@ -1,6 +1,6 @@
 // What the caller feeds: the model's inputs with every dimension closed.
 
-import type { Location, TensorType } from '@espalier/ir';
+import type { EspalierError, Location, TensorType } from '@espalier/ir';
 import { badInputShape, badModel, openShape, unsupportedType } from '../errors.ts';
 import { elementTypes } from './element-types.ts';
 import type { GraphProto, ValueInfoProto } from './proto/onnx_pb.ts';
@@ -36,14 +36,8 @@ export function closeInputs(
   const declared = graph.input
     .filter(({ name }) => !defaults.has(name))
     .map((input) => declare(input, at));
-  const names = declared.map(({ name }) => name);
   for (const name of Object.keys(shapes))
-    if (!names.includes(name))
-      throw badInputShape(
-        `the model has no input ${name}`,
-        at,
-        `its inputs are ${names.join(', ') || 'none'}`,
-      );
+    if (!declared.some((input) => input.name === name)) throw noInput(name, graph, at);
   const open: Declared[] = [];
   const closed = declared.map((input): ClosedInput => {
     const { name, type, dims } = input;
@@ -60,6 +54,14 @@ export function closeInputs(
     throw openShape(list, example, at);
   }
   return closed;
+}
+
+/** The caller names an input that the model lacks. */
+export function noInput(name: string, graph: GraphProto, at: Location): EspalierError {
+  const defaults = new Set(graph.initializer.map((tensor) => tensor.name));
+  const names = graph.input.map((input) => input.name).filter((input) => !defaults.has(input));
+  const hint = `its inputs are ${names.join(', ') || 'none'}`;
+  return badInputShape(`the model has no input ${name}`, at, hint);
 }
 
 function declare({ name, type }: ValueInfoProto, at: Location): Declared {
@@ -104,3 +106,7 @@ function fit({ name, dims, shown }: Declared, given: readonly number[], at: Loca
 /** A likely shape for the hint: batch 1, images of 224. */
 const suggest = (dims: readonly (number | undefined)[]): number[] =>
   dims.map((dim, i) => dim ?? (i === 0 ? 1 : 224));
+
+/** The number of the element type that a value is declared with. */
+export const elementOf = ({ type }: ValueInfoProto): number | undefined =>
+  type?.value.case === 'tensorType' ? type.value.value.elemType : undefined;

@@ -3,15 +3,17 @@
 import type { Builder, Location, Node, Tensor } from '@espalier/ir';
 import { badModel, notConstant, unsupportedType, unsupportedUse } from '../errors.ts';
 import { attributesOf } from './attributes.ts';
-import type { Call } from './flatten.ts';
-import type { Importer, Site } from './importer.ts';
+import type { Body, Call } from './flatten.ts';
+import type { Importer, Result, Site } from './importer.ts';
 import type { Known } from './known.ts';
 
 /** A value of the model. */
 export interface Value {
-  readonly node: Node;
+  readonly result: Result;
   /** Whether it holds integers that were beyond 32 bits. */
   readonly saturated: boolean;
+  /** The number of ONNX's element type, where it is known. */
+  readonly element?: number | undefined;
 }
 
 /** What the calls of one import share. */
@@ -23,6 +25,8 @@ export interface Shared {
   /** Takes a number of elements out of what one import may allocate. */
   readonly claim: (count: number, what: string, at: Location) => number;
   readonly zeros: (count: number, at: Location) => Node;
+  /** Imports the calls of a body over values. */
+  readonly run: (body: Body, inputs: readonly Value[], label: string) => readonly Value[];
 }
 
 /** The site of a call; `saturated` tells whether it has read an operand that is. */
@@ -40,24 +44,42 @@ export function siteOf(call: Call, importer: Importer, shared: Shared) {
     return value;
   };
 
-  const optional = (i: number): Node | undefined => {
+  const maybe = (i: number): Result | undefined => {
     const value = find(i);
     if (value?.saturated && !tolerant)
       throw unsupportedType(`operand ${call.inputs[i]} holds integers beyond 32 bits`, at);
     saturated ||= value?.saturated === true;
-    return value?.node;
+    return value?.result;
   };
 
-  const input = (i: number): Node => {
-    const node = optional(i);
-    if (node === undefined) throw badModel(`${call.op} lacks its operand ${i}`, at);
-    return node;
+  const optional = (i: number): Node | undefined => {
+    const result = maybe(i);
+    return result && tensorOf(result, i);
+  };
+
+  const tensorOf = (result: Result, i: number): Node => {
+    if (result.kind === 'sequence')
+      throw badModel(`operand ${call.inputs[i]} of ${call.op} is a sequence`, at);
+    return result;
+  };
+
+  const present = <T>(value: T | undefined, i: number): T => {
+    if (value === undefined) throw badModel(`${call.op} lacks its operand ${i}`, at);
+    return value;
+  };
+
+  const input = (i: number): Node => present(optional(i), i);
+
+  const body = (attribute: string): Body => {
+    const found = call.bodies.get(attribute);
+    if (found === undefined) throw badModel(`${call.op} lacks its graph ${attribute}`, at);
+    return found;
   };
 
   const constant = (i: number): Tensor | undefined => {
-    const node = find(i)?.node;
-    if (node === undefined) return undefined;
-    const value = shared.known.value(node);
+    const result = find(i)?.result;
+    if (result === undefined) return undefined;
+    const value = shared.known.value(tensorOf(result, i));
     if (value === undefined)
       throw notConstant(`operand ${call.inputs[i]} of ${call.op} depends on an input`, at);
     return value;
@@ -83,15 +105,30 @@ export function siteOf(call: Call, importer: Importer, shared: Shared) {
     inputs: () => call.inputs.map((_, i) => input(i)),
     wants: (i) => Boolean(call.outputs[i]),
     ints,
-    requiredInts(i) {
-      const values = ints(i);
-      if (values === undefined) throw badModel(`${call.op} lacks its operand ${i}`, at);
-      return values;
+    requiredInts: (i) => present(ints(i), i),
+    any: (i) => present(maybe(i), i),
+    sequence(i) {
+      const result = present(maybe(i), i);
+      if (result.kind !== 'sequence')
+        throw badModel(`operand ${call.inputs[i]} of ${call.op} is no sequence`, at);
+      return result.items;
+    },
+    element: (i) => find(i)?.element,
+    bodyInputs: (attribute) => body(attribute).inputCount,
+    inline(attribute, inputs, round) {
+      const values = inputs.map((result) => ({ result, saturated: false }));
+      const label = `${call.label}/${attribute}/${round}`;
+      return shared.run(body(attribute), values, label).map((value, i) => {
+        if (value.saturated)
+          throw unsupportedType(`result ${i} of ${attribute} is beyond 32 bits`, at);
+        return value.result;
+      });
     },
     known: shared.known.value,
     claim: (count, what) => shared.claim(count, what, at),
     zeros: (count) => shared.zeros(count, at),
     bad: (message) => badModel(`${call.op}: ${message}`, at),
+    dynamic: (message) => notConstant(`${call.op}: ${message}`, at),
     unsupported: (message) => unsupportedUse(`${call.op}: ${message}`, at),
   };
   if (typeof importer.moves === 'function') tolerant = importer.moves(site);

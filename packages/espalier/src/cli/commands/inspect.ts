@@ -20,8 +20,8 @@ export const inspect: CommandDef<typeof args> = defineCommand({
   args,
   async run({ args }) {
     const query = args.shape ? `shape=${encodeURIComponent(args.shape)}` : '';
-    const { shape } = parseDirectives(query);
-    const { graph } = readModel(await readModelFile(args.model), args.model, shape);
+    const given = parseDirectives(query);
+    const { graph } = readModel(await readModelFile(args.model), args.model, given);
     const { report, modules } = compile(graph);
     const lines = [
       ...graph.inputs.map(({ name, type }) => `input   ${name}: ${showType(type)}`),

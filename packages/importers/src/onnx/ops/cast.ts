@@ -1,6 +1,15 @@
 // Operators that change a value's type, or nothing at all.
 
-import { arg, call, literal, type Node, type Scalar, type ScalarName } from '@espalier/ir';
+import {
+  arg,
+  call,
+  literal,
+  type Node,
+  parseScalar,
+  type Scalar,
+  type ScalarName,
+  substitute,
+} from '@espalier/ir';
 import { unsupportedType } from '../../errors.ts';
 import { type ElementType, elementTypes } from '../element-types.ts';
 import type { Importers, Site } from '../importer.ts';
@@ -26,14 +35,30 @@ function cast(site: Site): Node {
   return convert(site, x, element);
 }
 
-type Target = Pick<ElementType, 'dtype' | 'range'>;
+type Target = Pick<ElementType, 'dtype'> & Partial<Pick<ElementType, 'name' | 'range'>>;
 
-function convert(site: Site, x: Node, { dtype, range }: Target): Node {
-  if (dtype === undefined || (x.type.dtype === dtype && range === undefined)) return x;
+function convert(site: Site, x: Node, { dtype, range, name }: Target): Node {
+  if (dtype === undefined) return x;
+  const narrow = name === 'float16' || name === 'bfloat16' ? narrowed[name] : undefined;
+  if (x.type.dtype === dtype && range === undefined && narrow === undefined) return x;
   const value = x.type.dtype === dtype ? arg(0) : call(functions[dtype], arg(0));
+  if (narrow && x.type.dtype !== 'bool')
+    return site.b.map([x], { expr: substitute(narrow, [value]) });
   const fits = range === undefined || x.type.dtype === 'bool';
   return site.b.map([x], { expr: fits ? value : wrap(value, range) });
 }
+
+/**
+ * Floats rounded to fewer digits: multiplying by `2^n + 1` and taking the difference leaves all but the
+ * last `n` [Dekker 1971]. Halves below 2^-14 lie 2^-24 apart, and above 65504 there are none.
+ */
+const narrowed = {
+  float16: parseScalar(
+    'select(lt(abs(a0), 6.103515625e-5), (a0 + 0.75) - 0.75, ' +
+      'select(ge(abs(a0), 65520), a0 * inf, a0 * 8193 - (a0 * 8193 - a0)))',
+  ),
+  bfloat16: parseScalar('select(ge(abs(a0), 1e33), a0, a0 * 65537 - (a0 * 65537 - a0))'),
+} as const;
 
 function dropout(site: Site): readonly Node[] {
   const x = site.input(0);
@@ -49,9 +74,16 @@ function dropout(site: Site): readonly Node[] {
 export const casts: Importers = {
   Cast: {
     moves: ({ attributes }) => elementTypes.get(attributes.int('to'))?.dtype === 'i32',
+    element: ({ attributes }) => attributes.int('to'),
     import: cast,
   },
-  CastLike: { import: (site) => convert(site, site.input(0), site.input(1).type) },
+  CastLike: {
+    element: (site) => site.element(1),
+    import: (site) => {
+      const element = elementTypes.get(site.element(1) ?? 0);
+      return convert(site, site.input(0), element ?? site.input(1).type);
+    },
+  },
   Dropout: { import: dropout },
-  Identity: { moves: true, import: (site) => site.input(0) },
+  Identity: { moves: true, import: (site) => site.any(0) },
 };

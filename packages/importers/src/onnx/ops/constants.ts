@@ -68,7 +68,10 @@ function range(site: Site): Node {
 
 /** Results that depend on shapes and attributes only, by ONNX name. */
 export const constants: Importers = {
-  Constant: { moves: true, import: constant },
+  Constant: {
+    element: ({ attributes }) => attributes.tensor('value')?.dataType,
+    import: constant,
+  },
   ConstantOfShape: { import: constantOfShape },
   Range: { import: range },
   Shape: { moves: true, import: shapeOf },

@@ -15,8 +15,12 @@ interface Convolution {
 }
 
 function conv(site: Site): Node {
-  const x = site.input(0);
   const w = site.input(1);
+  return convolution(site, site.input(0), w, site.optional(2));
+}
+
+/** Convolves `x` with weights `w` as the call's attributes say. */
+export function convolution(site: Site, x: Node, w: Node, given: Node | undefined): Node {
   const rank = x.type.shape.length - 2;
   if (rank < 1 || w.type.shape.length !== rank + 2)
     throw site.bad(`weights of rank ${w.type.shape.length} over a rank ${rank + 2} tensor`);
@@ -25,7 +29,7 @@ function conv(site: Site): Node {
   if (site.attributes.has('kernel_shape') && declared.some((size, i) => size !== kernels[i]))
     throw site.bad(`kernel_shape [${declared.join(', ')}] of weights [${kernels.join(', ')}]`);
   const windows = windowsOf(site, x.type.shape.slice(2), kernels);
-  const bias = site.optional(2) ?? site.zeros(w.type.shape[0]!);
+  const bias = given ?? site.zeros(w.type.shape[0]!);
   return convolve(site, { x, w, bias, groups: site.attributes.int('group', 1) }, windows);
 }
 

@@ -4,10 +4,8 @@ import { arg, call, literal, type Node } from '@espalier/ir';
 import type { Importers, Site } from '../importer.ts';
 
 /** Vectors become matrices of one row or column, which the result then drops. */
-function matmul(site: Site): Node {
+export function product(site: Site, left: Node, right: Node): Node {
   const { b } = site;
-  const left = site.input(0);
-  const right = site.input(1);
   const [rankLeft, rankRight] = [left, right].map(({ type }) => type.shape.length);
   if (rankLeft === 0 || rankRight === 0) throw site.bad('MatMul of a single number');
   const rows = rankLeft === 1 ? b.reshape(left, { shape: [1, ...left.type.shape] }) : left;
@@ -68,5 +66,5 @@ const isRow = ({ type: { shape } }: Node, outputs: number): boolean =>
 /** Matrix products, by ONNX name. */
 export const products: Importers = {
   Gemm: { import: gemm },
-  MatMul: { import: matmul },
+  MatMul: { import: (site) => product(site, site.input(0), site.input(1)) },
 };
