@@ -1,11 +1,13 @@
 // The pages that are written from records.
 
+import { devicesPage } from './devices-page.ts';
 import { errorsPage } from './errors-page.ts';
 import { opsPage } from './ops-page.ts';
 import { schemesPage } from './schemes-page.ts';
 
 /** Text of each written page, by its path in the repository. */
 export const pages: Readonly<Record<string, () => string>> = {
+  'docs/devices.md': devicesPage,
   'docs/errors.md': errorsPage,
   'docs/ops.md': opsPage,
   'docs/schemes.md': schemesPage,

@@ -55,7 +55,7 @@ t.test('refuses directives whose machinery comes later, by name', async (t) => {
     t.equal(error?.code, 'LATER_DIRECTIVE', `${name} is refused`);
     t.match(error?.message, name, 'the message names it');
   }
-  t.equal(failure('target=s20')?.code, 'LATER_DIRECTIVE', 'devices are known, and come later');
+  t.equal(failure('target=webgl')?.code, 'LATER_DIRECTIVE', 'targets are known, and come later');
 });
 
 t.test('names the nearest directive or value', async (t) => {

@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, realpath } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
-import { compile } from '@espalier/compiler';
+import { compile, showProfile } from '@espalier/compiler';
 import { type ExternalReader, externalDataIn, importOnnx, readOnnx } from '@espalier/importers';
 import type { Graph } from '@espalier/ir';
 import type { Program } from '@espalier/runtime';
@@ -13,6 +13,7 @@ import { type Directives, normalise } from './directives.ts';
 import { badDirective, noModel } from './errors.ts';
 import { fingerprint } from './fingerprint.ts';
 import type { Shapes } from './shapes.ts';
+import { readTarget } from './targets.ts';
 
 /** A file that ships beside the module. */
 export interface Asset {
@@ -28,7 +29,7 @@ export interface BuiltModel {
   readonly plain: Asset;
   readonly relaxed: Asset;
   readonly weights: Asset;
-  /** Absolute paths of the files beside the model that were read. */
+  /** Absolute paths of the files besides the model that were read: external data, a device profile. */
   readonly externalFiles: readonly string[];
   readonly fromCache: boolean;
 }
@@ -62,7 +63,7 @@ const sha256 = (...parts: (Uint8Array | string)[]): string => {
 /**
  * Compiles the model in a file.
  *
- * @throws {EspalierError} NO_MODEL, and what importing and compiling throw
+ * @throws {EspalierError} NO_MODEL, NO_PROFILE, BAD_PROFILE, and what importing and compiling throw
  */
 export async function buildModel(
   file: string,
@@ -72,21 +73,25 @@ export async function buildModel(
   const bytes = await readModelFile(file);
   const name = basename(file);
   const external = externalDataIn(dirname(await realpath(file)), name);
-  const key = sha256(JSON.stringify([fingerprint(), name, normalise(directives)]), bytes);
+  const { profile, file: profileFile } = readTarget(directives.target, dirname(file));
+  const query = normalise(directives);
+  const key = sha256(JSON.stringify([fingerprint(), name, query]), showProfile(profile), bytes);
+  const profileFiles = profileFile ? [profileFile] : [];
 
   const entry = await cache?.read(key);
   const kept = entry?.data as Kept | undefined;
   const unchanged = kept?.externalReads.every((read) => isCurrent(read, external)) ?? false;
-  if (entry && kept && unchanged) return assemble(file, kept, entry.files, true);
+  if (entry && kept && unchanged) return assemble(file, kept, entry.files, true, profileFiles);
 
   const { graph, externalReads } = readModel(bytes, file, directives, external);
   const { program, modules, weights } = compile(graph, {
     weights: directives.weights,
     exact: directives.exact,
+    profile,
   });
   const files = { plain: modules.plain, relaxed: modules.relaxed, weights };
   await cache?.write(key, { data: { program, externalReads } satisfies Kept, files });
-  return assemble(file, { program, externalReads }, files, false);
+  return assemble(file, { program, externalReads }, files, false, profileFiles);
 }
 
 /**
@@ -158,6 +163,7 @@ function assemble(
   { program, externalReads }: Kept,
   files: Readonly<Record<string, Uint8Array>>,
   fromCache: boolean,
+  profileFiles: readonly string[],
 ): BuiltModel {
   const stem = basename(file)
     .replace(/\.[^.]*$/, '')
@@ -172,7 +178,10 @@ function assemble(
     plain: asset('plain', 'wasm', 'application/wasm'),
     relaxed: asset('relaxed', 'wasm', 'application/wasm'),
     weights: asset('weights', 'bin', 'application/octet-stream'),
-    externalFiles: [...locations].map((location) => resolve(dirname(file), location)),
+    externalFiles: [
+      ...[...locations].map((location) => resolve(dirname(file), location)),
+      ...profileFiles,
+    ],
     fromCache,
   };
 }

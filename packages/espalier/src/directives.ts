@@ -1,9 +1,10 @@
 // The words of a query, `net.onnx?shape=…&weights=f16`: one table says what each means.
 
 import { badDirective, laterDirective, unknownDirective } from './errors.ts';
-import { nearest } from './nearest.ts';
+import { didYouMean, nearest } from './nearest.ts';
 import { type Numbers, parseNumbers, showNumbers } from './numbers.ts';
 import { parseShapes, type Shapes, showShapes } from './shapes.ts';
+import { parseTarget, targetNames } from './targets.ts';
 
 /** How constants are shipped; the code always computes in f32. */
 export const weightFormats = ['f32', 'f16', 'int8'] as const;
@@ -13,7 +14,8 @@ export type WeightFormat = (typeof weightFormats)[number];
 
 /** A query with every directive given or defaulted. */
 export interface Directives {
-  readonly target: 'wasm';
+  /** The name of a device, or the path of a profile. */
+  readonly target: string;
   readonly shape: Shapes;
   readonly input: Numbers;
   readonly weights: WeightFormat;
@@ -34,23 +36,12 @@ interface Directive<T> {
 
 type Table = { readonly [K in keyof Directives]: Directive<Directives[K]> };
 
-const devices = ['s20', 'iphone12', 'pixel6', 'laptop', 'local'] as const;
-const targets: readonly string[] = ['wasm', 'webgl', 'webgpu', ...devices];
-
 /** The directives that this version obeys. */
 export const directives: Table = {
   target: {
-    summary: 'what the model is compiled for: wasm',
+    summary: `the device to be fast on: ${targetNames.join(', ')}, or the path of a profile`,
     default: 'wasm',
-    parse(text) {
-      if (text === 'wasm') return text;
-      if (targets.includes(text))
-        throw laterDirective(
-          `target=${text}`,
-          'it compiles for wasm only, without device profiles',
-        );
-      throw badDirective('target', text, didYouMean(text, targets));
-    },
+    parse: parseTarget,
     show: (value) => value,
   },
   shape: {
@@ -135,9 +126,10 @@ export const ownQuery = (query: string): string =>
 /**
  * Parses the query of an import, without `?`.
  *
+ * @param target What is compiled for where the query does not say.
  * @throws {EspalierError} UNKNOWN_DIRECTIVE, BAD_DIRECTIVE, LATER_DIRECTIVE
  */
-export function parseDirectives(query: string): Directives {
+export function parseDirectives(query: string, target?: string): Directives {
   const given = new Map<string, unknown>();
   for (const [name, value] of words(query)) {
     const later = Object.hasOwn(laterDirectives, name) ? laterDirectives[name] : undefined;
@@ -152,6 +144,7 @@ export function parseDirectives(query: string): Directives {
     if (!text) throw badDirective(name, '', summary);
     given.set(name, parse(text));
   }
+  if (target !== undefined && !given.has('target')) given.set('target', parseTarget(target));
   const all = names.map((name) => [
     name,
     given.has(name) ? given.get(name) : directives[name].default,
@@ -173,11 +166,6 @@ export function normalise(given: Directives): string {
 const names = Object.keys(directives) as (keyof Directives)[];
 
 const isDirective = (name: string): name is keyof Directives => Object.hasOwn(directives, name);
-
-function didYouMean(text: string, names: readonly string[]): string {
-  const close = nearest(text, names);
-  return close ? `did you mean ${close}?` : `it is one of ${names.join(', ')}`;
-}
 
 function decode(text: string): string {
   try {

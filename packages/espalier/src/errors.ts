@@ -24,6 +24,16 @@ export const unknownOption = (name: string, nearest: string | undefined, all: st
     hint: nearest ? `did you mean --${nearest}?` : `the options are ${all}`,
   });
 
+/** A target has no profile to read. */
+export const noProfile = (target: string, file: string, cause: unknown): EspalierError =>
+  new EspalierError('NO_PROFILE', `target=${target}: there is no profile ${file}`, {
+    hint:
+      target === 'local'
+        ? 'run `espalier calibrate --local` once on this machine'
+        : 'write one with `espalier calibrate`; paths are relative to the model',
+    cause,
+  });
+
 /** What a device reports of a calibration cannot be used. */
 export const badMeasurements = (message: string, cause?: unknown): EspalierError =>
   new EspalierError('BAD_MEASUREMENTS', `the measurements of the device: ${message}`, {
@@ -45,6 +55,10 @@ export const browserStopped = (cause: unknown): EspalierError =>
     hint: 'open the page by hand: run `espalier calibrate` without --chromium',
     cause,
   });
+
+/** An option of the command line has a value that it does not take. */
+export const badOption = (name: string, value: string, hint: string): EspalierError =>
+  new EspalierError('BAD_OPTION', `--${name} ${value} is not a value of --${name}`, { hint });
 
 /** The model file cannot be read. */
 export const noModel = (file: string, cause: unknown): EspalierError =>

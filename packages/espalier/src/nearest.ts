@@ -14,6 +14,12 @@ export function nearest(text: string, names: readonly string[]): string | undefi
   return best;
 }
 
+/** A hint at the name that was meant. */
+export function didYouMean(text: string, names: readonly string[]): string {
+  const close = nearest(text, names);
+  return close ? `did you mean ${close}?` : `it is one of ${names.join(', ')}`;
+}
+
 /** Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`. */
 function editDistance(a: string, b: string): number {
   let before: number[] = [];

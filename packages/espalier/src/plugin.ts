@@ -20,6 +20,8 @@ export interface EspalierOptions {
   readonly cache?: string;
   /** Where the types of the project's models are written, `false` for nowhere; default `espalier.d.ts`. */
   readonly types?: string | false;
+  /** What is compiled for where an import does not say: a device, or the path of a profile; default `wasm`. */
+  readonly target?: string;
 }
 
 /** The id of a model: a path and a query. */
@@ -57,6 +59,9 @@ export const espalier: UnpluginInstance<EspalierOptions | undefined, false> = cr
   const types =
     options.types === false ? undefined : openTypes(resolve(options.types ?? 'espalier.d.ts'));
   const adapter: Adapter = adapters[framework as Framework]({ folder });
+  // Paths in the configuration are relative to the project, those in an import to the model.
+  const target =
+    options.target?.startsWith('.') === true ? resolve(options.target) : options.target;
   // Two modules with one query are one build, also while it is running.
   const building = new Map<string, Promise<BuiltModel>>();
 
@@ -64,7 +69,7 @@ export const espalier: UnpluginInstance<EspalierOptions | undefined, false> = cr
     const id = `${file}?${query}`;
     const running = building.get(id);
     if (running) return running;
-    const started = buildModel(file, parseDirectives(query), cache).finally(() =>
+    const started = buildModel(file, parseDirectives(query, target), cache).finally(() =>
       building.delete(id),
     );
     building.set(id, started);

@@ -1,6 +1,7 @@
 // What is known of a device: facts of its engine and memory, and what each kernel costs there.
 
 import { badProfile } from '../errors.ts';
+import { scaledPrices } from './scale.ts';
 import {
   type Caches,
   type Feature,
@@ -51,8 +52,11 @@ export interface Profile {
   /** Modules that its users' engines run, the most usual first; kernels are chosen for all of them. */
   readonly modules: readonly [SimdModule, ...SimdModule[]];
   readonly cores: Fact;
-  readonly clockGHz: Fact;
-  readonly bandwidthGBs: Fact;
+  readonly clockGHz?: Fact;
+  /** Multiply-adds of four lanes that one core begins in a cycle. */
+  readonly vectorPipes?: Fact;
+  /** Bytes that memory delivers, in 10⁹ a second. */
+  readonly bandwidthGBs?: Fact;
   readonly caches: Caches;
   /** Where the sizes of the caches are from. */
   readonly cachesSource: string;
@@ -100,6 +104,13 @@ function only(
   return value;
 }
 
+/** Numbers about the hardware, and the bounds of what is believed. */
+const optionalFacts = {
+  clockGHz: [0.01, 20],
+  vectorPipes: [0.25, 64],
+  bandwidthGBs: [0.01, 10_000],
+} as const;
+
 function fact(value: unknown, at: Path, least: number, most: number): Fact {
   const found = only(record(value, at), ['value', 'source'], at);
   return {
@@ -139,12 +150,18 @@ function modulePrices(value: unknown, at: Path): ModulePrices {
 }
 
 /**
- * Reads a profile.
+ * Reads a profile. In place of `prices` it may say `scaledFrom`: then they are those of another device,
+ * scaled by what the two say of their clocks, vector units and memory.
  *
  * @param file What messages call it.
+ * @param named Finds the profile of a name to scale from.
  * @throws {EspalierError} BAD_PROFILE
  */
-export function parseProfile(json: string, file: string): Profile {
+export function parseProfile(
+  json: string,
+  file: string,
+  named: (name: string) => Profile | undefined = () => undefined,
+): Profile {
   let value: unknown;
   try {
     value = JSON.parse(json);
@@ -155,7 +172,7 @@ export function parseProfile(json: string, file: string): Profile {
     record(value, file),
     [
       ...['format', 'name', 'title', 'source', 'derivation', 'engine', 'modules', 'cores'],
-      ...['clockGHz', 'bandwidthGBs', 'caches', 'cachesSource', 'prices'],
+      ...['caches', 'cachesSource', 'prices', 'scaledFrom', ...Object.keys(optionalFacts)],
     ],
     file,
   );
@@ -171,19 +188,31 @@ export function parseProfile(json: string, file: string): Profile {
     at('caches'),
   );
   const size = (key: string) => number(caches[key], at(`caches.${key}`), 0, 1e12);
-  const prices = only(record(found.prices, at('prices')), simdModules, at('prices'));
-  return {
+  const facts: Partial<Record<keyof typeof optionalFacts, Fact>> = {};
+  for (const [name, [least, most]] of Object.entries(optionalFacts))
+    if (found[name] !== undefined)
+      facts[name as keyof typeof optionalFacts] = fact(found[name], at(name), least, most); // a key
+  const device = {
     name: text(found.name, at('name')),
     title: text(found.title, at('title')),
     source: oneOf(found.source, ['measured', 'estimated'] as const, at('source')),
     derivation: text(found.derivation, at('derivation')),
     engine: text(found.engine, at('engine')),
-    modules: [first!, ...others],
+    modules: [first!, ...others] as const,
     cores: fact(found.cores, at('cores'), 1, 1024),
-    clockGHz: fact(found.clockGHz, at('clockGHz'), 0.01, 20),
-    bandwidthGBs: fact(found.bandwidthGBs, at('bandwidthGBs'), 0.01, 10_000),
+    ...facts,
     caches: { l1Bytes: size('l1Bytes'), l2Bytes: size('l2Bytes'), l3Bytes: size('l3Bytes') },
     cachesSource: text(found.cachesSource, at('cachesSource')),
+  };
+  if (found.scaledFrom !== undefined) {
+    const from = named(text(found.scaledFrom, at('scaledFrom')));
+    if (!from) throw badProfile(at('scaledFrom'), 'names no profile');
+    if (found.prices !== undefined) throw badProfile(at('prices'), 'stand beside scaledFrom');
+    return { ...device, prices: scaledPrices(from, device) };
+  }
+  const prices = only(record(found.prices, at('prices')), simdModules, at('prices'));
+  return {
+    ...device,
     prices: Object.fromEntries(
       simdModules
         .filter((name) => prices[name] !== undefined || modules.includes(name))

@@ -1,7 +1,8 @@
 // Calibrates in a headless Chromium on this machine, which opens the page as a phone would.
 
 import { spawn } from 'node:child_process';
-import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, constants, mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { browserStopped, noBrowser } from '../errors.ts';
@@ -71,6 +72,7 @@ export async function measureInChromium(
     const gone = new Promise((resolve) => child.once('exit', resolve));
     if (child.exitCode === null && child.kill()) await gone;
     await server.close();
-    rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+    // Processes of the browser that are still ending write into it.
+    await rm(profile, { recursive: true, force: true, maxRetries: 20 });
   }
 }

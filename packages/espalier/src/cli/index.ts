@@ -6,11 +6,18 @@ import { type ArgsDef, type CommandDef, defineCommand, renderUsage, runCommand }
 import { explain, unknownOption } from '../errors.ts';
 import { nearest } from '../nearest.ts';
 import { build } from './commands/build.ts';
+import { calibrate } from './commands/calibrate.ts';
+import { devices } from './commands/devices.ts';
 import { inspect } from './commands/inspect.ts';
 
 /** Every command, by its name. */
 // biome-ignore lint/suspicious/noExplicitAny: citty's commands differ in the types of their arguments
-const commands: Readonly<Record<string, CommandDef<any>>> = { build, inspect };
+const commands: Readonly<Record<string, CommandDef<any>>> = {
+  build,
+  calibrate,
+  devices,
+  inspect,
+};
 
 const main = defineCommand({
   meta: { name: 'espalier', description: 'neural networks compiled to their own code' },
