@@ -1,17 +1,33 @@
-// Is a dense network faster compiled than in onnxruntime-web? (Node, one thread)
+// Is a dense network faster compiled than in other engines? (one thread; words choose networks, --node or --chromium one place, --all every skeleton)
 
-import { readFileSync } from 'node:fs';
-import { importOnnx } from '@espalier/importers';
-import { macs } from '@espalier/ir';
-import * as ort from 'onnxruntime-web/wasm';
-import { filledOnnx } from '../test/support/filled-onnx.ts';
-import { start } from '../test/support/run-compiled.ts';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { skipWithoutChromium } from '../test/support/browser.ts';
 import { hasSharedData } from '../test/support/shared-data.ts';
-import { type ModelCase, skeletonCases } from '../test/support/trained-models.ts';
+import { skeletonCases } from '../test/support/trained-models.ts';
 import { atLeast, type Bar, type Report, type Row } from './bars.ts';
+import { type EngineName, engineNames, engines, type HostName } from './peers/engines.ts';
+import { type Host, startHost } from './peers/host.ts';
+import { type Network, writeNetwork } from './peers/network.ts';
 
-const networks = ['mobilenet_v2', 'resnet18'] as const;
-const rounds = 25;
+/** The networks of the bars. */
+const networks = [
+  ...['mobilenet_v2', 'resnet18', 'resnet50', 'squeezenet1_1', 'efficientnet_b0'],
+  ...['efficientformer_l1', 'yolov4_tiny_416', 'wdsr_x4_b8'],
+];
+
+/** How many times as fast as the best peer: over all networks, each one, and some of their own. */
+const wishes = {
+  chromium: { mean: 1.8, each: 1.15, own: { resnet18: 2.5 } },
+  node: { mean: 2, each: 1.2, own: {} },
+} as const satisfies Record<HostName, unknown>;
+
+const rounds = 5;
+const runsARound = 5;
+
+/** Outputs of an engine that differ more from ours are those of another network. */
+const tolerance = 1e-3;
 
 interface Timing {
   readonly min: number;
@@ -24,67 +40,130 @@ function summary(times: readonly number[]): Timing {
   return { min: sorted[0]!, median: sorted[sorted.length >> 1]!, max: sorted.at(-1)! };
 }
 
-/** One network in both engines, turn and turn about, after both are warm. */
-async function compare(network: ModelCase): Promise<{ rows: Row[]; bar: Bar }> {
-  const [[name, input]] = Object.entries(network.inputs) as [
-    [string, { shape: number[]; data: Float32Array }],
-  ];
-  const type = { dtype: 'f32', shape: input.shape } as const;
-  const graph = importOnnx(readFileSync(network.file), {
-    file: network.file,
-    fill: (tensor: string) => network.fill?.(tensor),
-  });
-  const running = start(graph);
-  ort.env.wasm.numThreads = 1;
-  const session = await ort.InferenceSession.create(filledOnnx(network), {
-    executionProviders: ['wasm'],
-  });
-  const feeds = { [name]: new ort.Tensor('float32', input.data, input.shape) };
-  const contenders = {
-    Espalier: async () => void running.run({ [name]: { type, data: input.data } }),
-    'onnxruntime-web': async () => void (await session.run(feeds)),
-  } as const;
-  const times = { Espalier: [] as number[], 'onnxruntime-web': [] as number[] };
-  for (let round = -8; round < rounds; round++)
-    for (const engine of Object.keys(contenders) as (keyof typeof contenders)[]) {
-      const begin = performance.now();
-      await contenders[engine]();
-      if (round >= 0) times[engine].push(performance.now() - begin);
+/** One network in every engine of a place, turn and turn about, after all are warm. */
+async function compare(
+  network: Network,
+  place: HostName,
+  host: Host,
+  unwritten: ReadonlyMap<EngineName, string>,
+): Promise<{ rows: Row[]; ratio: number | undefined }> {
+  const names = engineNames.filter((name) => engines[name].hosts.some((each) => each === place));
+  const empty = new Map<EngineName, string>(unwritten);
+  const contenders = new Map<EngineName, Awaited<ReturnType<Host['contender']>>>();
+  for (const name of names) {
+    if (empty.has(name)) continue;
+    const contender = await host.contender(name);
+    try {
+      await contender.open(network.name);
+      const error = await contender.error();
+      if (!(error <= tolerance)) throw new Error(`its outputs differ by ${error.toExponential(1)}`);
+      contenders.set(name, contender);
+    } catch (error) {
+      empty.set(name, error instanceof Error ? error.message : String(error));
+      await contender.close();
     }
-  await session.release();
-  const flops = 2 * macs(graph);
-  const rows = (Object.keys(times) as (keyof typeof times)[]).map((engine): Row => {
-    const { min, median, max } = summary(times[engine]);
-    const round = (ms: number) => Number(ms.toFixed(2));
+  }
+  const times = new Map(names.map((name) => [name, [] as number[]]));
+  for (let round = 0; round < rounds; round++)
+    for (const [name, contender] of contenders)
+      times.get(name)!.push(...(await contender.time(runsARound)));
+  const peak = (await contenders.get('Espalier')?.peak()) ?? Number.NaN;
+  for (const contender of contenders.values()) await contender.close();
+
+  const timings = new Map([...contenders.keys()].map((name) => [name, summary(times.get(name)!)]));
+  const round = (value: number, digits: number) => Number(value.toFixed(digits));
+  const ours = timings.get('Espalier');
+  const rows = names.map((name): Row => {
+    const timing = timings.get(name);
+    const cell = { network: network.name, place, engine: name };
+    if (!timing) return { ...cell, empty: empty.get(name) ?? '' };
+    const gflops = network.flops / timing.median / 1e6;
     return {
-      network: network.model,
-      engine,
-      minMs: round(min),
-      medianMs: round(median),
-      maxMs: round(max),
-      gflops: Number((flops / median / 1e6).toFixed(1)),
+      ...cell,
+      minMs: round(timing.min, 2),
+      medianMs: round(timing.median, 2),
+      maxMs: round(timing.max, 2),
+      gflops: round(gflops, 1),
+      ofPeak: round(gflops / peak, 2),
+      ratio: ours ? round(timing.median / ours.median, 2) : null,
+      ratioOfMinima: ours ? round(timing.min / ours.min, 2) : null,
     };
   });
-  const ratio = summary(times['onnxruntime-web']).median / summary(times.Espalier).median;
+  timings.delete('Espalier');
+  if (!ours || timings.size === 0) return { rows, ratio: undefined };
   return {
     rows,
-    bar: atLeast(`${network.model}: onnxruntime-web / Espalier`, Number(ratio.toFixed(2)), 1),
+    ratio: Math.min(...[...timings.values()].map(({ median }) => median)) / ours.median,
   };
 }
 
-/** Medians of 25 interleaved runs, and their ratio. */
-export async function run(): Promise<Report> {
+/** The bars of one place. The mean is asked for only where every network of the bars was run. */
+function barsOf(place: HostName, ratios: ReadonlyMap<string, number>): Bar[] {
+  const { mean, each, own } = wishes[place];
+  const title = `${place}, best peer / Espalier`;
+  const two = (value: number) => Number(value.toFixed(2));
+  const limits: Readonly<Record<string, number>> = own;
+  const measured = networks.filter((name) => ratios.has(name));
+  const bars = measured.map((name) =>
+    atLeast(`${title}: ${name}`, two(ratios.get(name)!), limits[name] ?? each),
+  );
+  if (measured.length < networks.length) return bars;
+  const logs = networks.map((name) => Math.log(ratios.get(name)!));
+  const geometric = Math.exp(logs.reduce((sum, log) => sum + log, 0) / logs.length);
+  return [...bars, atLeast(`${title}: geometric mean`, two(geometric), mean)];
+}
+
+/** Which places to run in, and why others are left out. */
+function places(flags: readonly string[]): HostName[] {
+  const all: readonly HostName[] = ['node', 'chromium'];
+  const asked = all.filter((place) => flags.includes(`--${place}`));
+  return (asked.length > 0 ? asked : all).filter((place) => {
+    if (place === 'node' || !('skip' in skipWithoutChromium)) return true;
+    console.log(`skipped in Chromium: ${skipWithoutChromium.skip}`);
+    return false;
+  });
+}
+
+/** Minima, medians and maxima of interleaved runs, and the ratios of the medians. */
+export async function run(words: readonly string[]): Promise<Report> {
   if (!hasSharedData()) {
     console.log('skipped: the shared data is not here (set ESPALIER_DATA)');
     return { rows: [], bars: [] };
   }
+  const wanted = words.filter((word) => !word.startsWith('--'));
+  const chosen = (name: string) =>
+    wanted.length > 0 ? wanted.includes(name) : words.includes('--all') || networks.includes(name);
   const rows: Row[] = [];
-  const bars: Bar[] = [];
-  for (const network of skeletonCases()) {
-    if (!networks.some((name) => name === network.model)) continue;
-    const compared = await compare(network);
-    rows.push(...compared.rows);
-    bars.push(compared.bar);
+  const ratios = new Map(places(words).map((place) => [place, new Map<string, number>()]));
+  for (const from of skeletonCases()) {
+    if (!chosen(from.model)) continue;
+    const root = mkdtempSync(join(tmpdir(), 'espalier-bench-'));
+    try {
+      const network = writeNetwork(from, join(root, from.model));
+      const unwritten = new Map<EngineName, string>();
+      for (const name of engineNames) {
+        const folder = join(root, from.model, name);
+        mkdirSync(folder, { recursive: true });
+        try {
+          await engines[name].write(network, folder);
+        } catch (error) {
+          unwritten.set(name, error instanceof Error ? error.message : String(error));
+        }
+      }
+      for (const [place, found] of ratios) {
+        const host = await startHost(place, root);
+        const compared = await compare(network, place, host, unwritten);
+        await host.close();
+        rows.push(...compared.rows);
+        for (const { engine, minMs, medianMs, empty } of compared.rows)
+          console.error(
+            `${from.model}, ${place}, ${engine}: ${empty ?? `${minMs} / ${medianMs} ms`}`,
+          );
+        if (compared.ratio !== undefined) found.set(from.model, compared.ratio);
+      }
+    } finally {
+      rmSync(root, { recursive: true, force: true });
+    }
   }
-  return { rows, bars };
+  return { rows, bars: [...ratios].flatMap(([place, found]) => barsOf(place, found)) };
 }

@@ -1,4 +1,4 @@
-// `npm run bench -- <name> [--json]`: runs one benchmark, prints its table and whether its bars hold.
+// `npm run bench -- <name> [words] [--json]`: runs one benchmark, prints its table and whether its bars hold.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
@@ -6,7 +6,8 @@ import type { Report } from './bars.ts';
 
 /** What each file beside this one exports. */
 interface Benchmark {
-  run(): Promise<Report>;
+  /** @param words What else was typed: its first comment says what it understands. */
+  run(words: readonly string[]): Promise<Report>;
 }
 
 const own = ['run.ts', 'bars.ts'];
@@ -22,11 +23,12 @@ const path = (name: string) => `${import.meta.dirname}/${name}.ts`;
 const question = (name: string) => /^\/\/ (.*)$/m.exec(readFileSync(path(name), 'utf8'))?.[1] ?? '';
 
 const json = process.argv.includes('--json');
-const [name] = process.argv.slice(2).filter((word) => !word.startsWith('--'));
+const typed = process.argv.slice(2).filter((word) => word !== '--json');
+const name = typed.find((word) => !word.startsWith('--'));
 
 if (name === undefined || !names.includes(name)) {
   if (name !== undefined) console.error(`There is no benchmark ${name}.\n`);
-  console.log('npm run bench -- <name> [--json]\n');
+  console.log('npm run bench -- <name> [words] [--json]\n');
   for (const each of names) console.log(`  ${each.padEnd(12)} ${question(each)}`);
   process.exit(name === undefined ? 0 : 1);
 }
@@ -34,7 +36,7 @@ if (name === undefined || !names.includes(name)) {
 console.log(question(name));
 // Every file in this folder exports a benchmark; without `run` the next line is a TypeError.
 const benchmark = (await import(pathToFileURL(path(name)).href)) as Benchmark;
-const { rows, bars } = await benchmark.run();
+const { rows, bars } = await benchmark.run(typed.filter((word) => word !== name));
 console.table(rows);
 for (const bar of bars)
   console.log(`${bar.holds ? 'holds' : 'FAILS'}  ${bar.name}: ${bar.value} (want ${bar.want})`);
