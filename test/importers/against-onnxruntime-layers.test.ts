@@ -167,4 +167,42 @@ const integers: readonly Case[] = [
   ),
 ];
 
-agreeWithOnnxRuntime([...layers, ...cells, ...sums, ...integers]);
+const inside = (shape: number[], ...values: number[]) => ({ floats: values, dims: shape });
+const angles = Array.from({ length: 41 }, (_, n) => n / 20 - 1);
+
+const functions: readonly Case[] = [
+  ...['Acos', 'Asin', 'Asinh', 'Atan', 'Sinh', 'Cosh'].map((op) =>
+    one(op, op, 9, [inside([41], ...angles)]),
+  ),
+  one('Atanh', 'Atanh', 9, [inside([39], ...angles.slice(1, -1))]),
+  one('Acosh', 'Acosh', 9, [inside([41], ...angles.map((angle) => 3 * angle + 4))]),
+  ...['Asinh', 'Atan', 'Sinh', 'Cosh'].map((op) =>
+    one(`${op} far out`, op, 9, [inside([41], ...angles.map((angle) => 12 * angle))]),
+  ),
+];
+
+const signals: readonly Case[] = [
+  one('DFT of reals', 'DFT', 17, [x(2, 11, 3, 1)], { axis: 1 }),
+  one('DFT, one side, padded', 'DFT', 17, [x(2, 11, 1), { ints: [16], scalar: true }], {
+    axis: 1,
+    onesided: 1,
+  }),
+  one('DFT back', 'DFT', 17, [x(2, 12, 2)], { axis: 1, inverse: 1 }),
+  one('STFT', 'STFT', 17, [
+    x(2, 40, 1),
+    { ints: [5], scalar: true },
+    floats(0.1, 0.4, 0.7, 1, 1, 0.7, 0.4, 0.1),
+    { ints: [8], scalar: true },
+  ]),
+  ...['HannWindow', 'HammingWindow', 'BlackmanWindow'].flatMap((op) =>
+    [0, 1].map((periodic) =>
+      one(`${op}, periodic ${periodic}`, op, 17, [{ ints: [9], scalar: true }], { periodic }),
+    ),
+  ),
+  one('CenterCropPad', 'CenterCropPad', 18, [x(5, 4, 3), { ints: [2, 7], dims: [2] }], {
+    axes: [0, 1],
+  }),
+  one('GlobalLpPool', 'GlobalLpPool', 7, [x(2, 3, 4, 5)], { p: 3 }),
+];
+
+agreeWithOnnxRuntime([...functions, ...signals, ...layers, ...cells, ...sums, ...integers]);

@@ -35,6 +35,9 @@ const stored = (tensor: TensorInit, producerName = ''): Uint8Array =>
 
 const types: readonly (readonly [string, TensorInit, readonly number[]])[] = [
   ['float32', { dataType: T.FLOAT, rawData: bytesOf(Float32Array.of(1.5, -2)) }, [1.5, -2]],
+  ['uint4', { dataType: T.UINT4, rawData: Uint8Array.of(0xf1) }, [1, 15]],
+  ['int4', { dataType: T.INT4, rawData: Uint8Array.of(0x87) }, [7, -8]],
+  ['int4 in a list', { dataType: T.INT4, int32Data: [0x3f] }, [-1, 3]],
   ['float32 in a list', { dataType: T.FLOAT, floatData: [1.5, -2] }, [1.5, -2]],
   [
     'float64',

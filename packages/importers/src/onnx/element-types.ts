@@ -28,6 +28,11 @@ const each =
     for (let i = 0; i < out.length; i++) out[i] = get(raw, i * size);
   };
 
+/** Two elements a byte, the first in its lower half. */
+const nibbles = (get: (nibble: number) => number) => (raw: DataView, out: TensorData) => {
+  for (let i = 0; i < out.length; i++) out[i] = get((raw.getUint8(i >> 1) >> (4 * (i & 1))) & 15);
+};
+
 /** Values beyond 32 bits become the nearest end of i32; `saturated` below tells that it happened. */
 const clampToInt32 = (value: bigint): number => {
   if (value > 0x7fffffffn) return 0x7fffffff;
@@ -195,8 +200,28 @@ export const elementTypes: ReadonlyMap<number, ElementType> = new Map<number, El
   [T.FLOAT8E4M3FNUZ, { name: 'float8e4m3fnuz', bits: 8, field: 'int32Data' }],
   [T.FLOAT8E5M2, { name: 'float8e5m2', bits: 8, field: 'int32Data' }],
   [T.FLOAT8E5M2FNUZ, { name: 'float8e5m2fnuz', bits: 8, field: 'int32Data' }],
-  [T.UINT4, { name: 'uint4', bits: 4, field: 'int32Data' }],
-  [T.INT4, { name: 'int4', bits: 4, field: 'int32Data' }],
+  [
+    T.UINT4,
+    {
+      name: 'uint4',
+      bits: 4,
+      field: 'int32Data',
+      dtype: 'i32',
+      range: [0, 15],
+      unpack: nibbles((nibble) => nibble),
+    },
+  ],
+  [
+    T.INT4,
+    {
+      name: 'int4',
+      bits: 4,
+      field: 'int32Data',
+      dtype: 'i32',
+      range: [-8, 7],
+      unpack: nibbles((nibble) => (nibble << 28) >> 28),
+    },
+  ],
   [T.FLOAT4E2M1, { name: 'float4e2m1', bits: 4, field: 'int32Data' }],
   [T.FLOAT8E8M0, { name: 'float8e8m0', bits: 8, field: 'int32Data' }],
   [T.UINT2, { name: 'uint2', bits: 2, field: 'int32Data' }],

@@ -1,6 +1,6 @@
 // Tensors of a model file become the graph's: checked against their dimensions first, then decoded.
 
-import { allocate, elementCount, type Location, type Tensor } from '@espalier/ir';
+import { allocate, elementCount, type Location, type Tensor, type TensorData } from '@espalier/ir';
 import { badModel, modelTooLarge, unsupportedType } from '../errors.ts';
 import { type ElementType, elementTypes, fromBfloat16, fromHalf, listed } from './element-types.ts';
 import type { TensorProto } from './proto/onnx_pb.ts';
@@ -91,6 +91,8 @@ export function decodeTensor(
   if (raw.length === 0) {
     const data = allocate(type);
     const list = listed(tensor, element);
+    if (element.bits < 8)
+      return { tensor: { type, data: unlisted(list, element, data) }, saturated: false };
     const convert = entryOf(tensor.dataType);
     // Data may be absent where there are no elements.
     for (let i = 0; i < data.length; i++) data[i] = convert(list[i]!);
@@ -108,6 +110,18 @@ export function decodeTensor(
   const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
   unpack(view, data);
   return { tensor: { type, data }, saturated: integers(element) && saturates(view, element) };
+}
+
+/** Elements of less than a byte, listed a byte at a time. */
+function unlisted(
+  list: readonly (number | bigint)[],
+  { bits, unpack }: ElementType,
+  data: TensorData,
+): TensorData {
+  const bytes = new Uint8Array(Math.ceil((data.length * bits) / 8));
+  bytes.set(list.slice(0, bytes.length).map(Number));
+  unpack?.(new DataView(bytes.buffer), data);
+  return data;
 }
 
 const integers = ({ bits, dtype }: ElementType) => dtype === 'i32' && bits >= 32;

@@ -11,6 +11,8 @@ import { convTransposes } from './conv-transpose.ts';
 import { einsums } from './einsum.ts';
 import { sampling } from './grid-sample.ts';
 import { integerProducts } from './integer-products.ts';
+import { microsoft } from './microsoft/index.ts';
+import { simplified } from './microsoft/norms.ts';
 import { normalizations } from './normalizations.ts';
 import { paddings } from './pad.ts';
 import { places } from './places.ts';
@@ -25,10 +27,13 @@ import { scatters } from './scatters.ts';
 import { selection } from './select.ts';
 import { sequences } from './sequences.ts';
 import { shapes } from './shape.ts';
+import { signals } from './signal.ts';
 import { softmaxes } from './softmax.ts';
+import { trigonometry } from './trigonometry.ts';
 import { unary } from './unary.ts';
 
 const importers: Importers = {
+  ...simplified,
   ...attentions,
   ...casts,
   ...combine,
@@ -53,13 +58,22 @@ const importers: Importers = {
   ...selection,
   ...sequences,
   ...shapes,
+  ...signals,
   ...softmaxes,
+  ...trigonometry,
   ...unary,
 };
 
-/** The importer of an operator; `undefined` if there is none. */
-export const importerOf = (op: string, domain: string): Importer | undefined =>
-  domain === '' && Object.hasOwn(importers, op) ? importers[op] : undefined;
+/** Importers by domain, then by name. */
+const domains: Readonly<Record<string, Importers>> = { '': importers, 'com.microsoft': microsoft };
 
-/** Names of all operators that can be imported, sorted. */
-export const importedOps: readonly string[] = Object.keys(importers).sort();
+/** The importer of an operator; `undefined` if there is none. */
+export function importerOf(op: string, domain: string): Importer | undefined {
+  const own = Object.hasOwn(domains, domain) ? domains[domain] : undefined;
+  return own && Object.hasOwn(own, op) ? own[op] : undefined;
+}
+
+/** Names of all operators that can be imported, by domain, sorted; ONNX's own domain is ''. */
+export const importedOps: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
+  Object.entries(domains).map(([domain, own]) => [domain, Object.keys(own).sort()]),
+);

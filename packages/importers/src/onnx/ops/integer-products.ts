@@ -55,7 +55,7 @@ function inParts(
 }
 
 /** `x·w` over `[…, M, K]` and `[…, K, N]`, exact, in i32. */
-function integerProduct(site: Site, x: Node, w: Node): Node {
+export function integerProduct(site: Site, x: Node, w: Node): Node {
   const depth = x.type.shape.at(-1) ?? 1;
   const axis = Math.max(0, w.type.shape.length - 2);
   const terms = exactTerms(site, w, depth);
@@ -134,14 +134,7 @@ function qLinearConv(site: Site): Node {
 }
 
 function qLinearMatMul(site: Site): Node {
-  const [a, w] = [site.input(0), site.input(3)];
-  const rows = Math.max(0, a.type.shape.length - 2);
-  const columns = w.type.shape.length - 1;
-  const sum = integerProduct(
-    site,
-    centred(site, a, site.optional(2), rows),
-    centred(site, w, site.optional(5), columns),
-  );
+  const sum = integerProduct(site, qLinear.left(site, 0, 2), qLinear.right(site, 3, 5));
   const rank = sum.type.shape.length;
   return requantized(
     site,
@@ -155,6 +148,18 @@ function qLinearMatMul(site: Site): Node {
   );
 }
 
+/** Operands of a matrix product less their zero points: those of rows on the left, of columns on the right. */
+export const qLinear = {
+  left: (site: Site, x: number, zero: number): Node => {
+    const a = site.input(x);
+    return centred(site, a, site.optional(zero), Math.max(0, a.type.shape.length - 2));
+  },
+  right: (site: Site, x: number, zero: number): Node => {
+    const w = site.input(x);
+    return centred(site, w, site.optional(zero), w.type.shape.length - 1);
+  },
+} as const;
+
 /** Products of small integers, by ONNX name. */
 export const integerProducts: Importers = {
   ConvInteger: {
@@ -166,14 +171,7 @@ export const integerProducts: Importers = {
       ),
   },
   MatMulInteger: {
-    import: (site) => {
-      const [a, w] = [site.input(0), site.input(1)];
-      return integerProduct(
-        site,
-        centred(site, a, site.optional(2), Math.max(0, a.type.shape.length - 2)),
-        centred(site, w, site.optional(3), w.type.shape.length - 1),
-      );
-    },
+    import: (site) => integerProduct(site, qLinear.left(site, 0, 2), qLinear.right(site, 1, 3)),
   },
   QLinearConv: { element: (site) => site.element(7), import: qLinearConv },
   QLinearMatMul: { element: (site) => site.element(7), import: qLinearMatMul },

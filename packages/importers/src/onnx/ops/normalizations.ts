@@ -125,19 +125,24 @@ const fill = ({ b }: Site, x: Node, shape: Shape): Node =>
     ? b.expand(b.reshape(x, { shape: x.type.shape.slice(-shape.length) }), { shape })
     : b.expand(x, { shape });
 
-/** Layer norm without the mean. */
-function rmsNorm(site: Site): Node {
+/** Layer norm without the mean, over the axes from `from` on. */
+export function rmsNormOf(site: Site, x: Node, scale: Node, epsilon: number, from = -1): Node {
   const { b } = site;
-  const x = site.input(0);
-  const axis = resolveAxis(site, site.attributes.int('axis', -1), x.type.shape.length);
+  const axis = resolveAxis(site, from, x.type.shape.length);
   const axes = x.type.shape.map((_, i) => i).slice(axis);
   const square = b.mean(b.scalar('mul', x, x), { axes, keepDims: true });
-  const epsilon = literal(site.attributes.float('epsilon', 1e-5));
-  const root = call('sqrt', call('add', arg(1), epsilon));
-  return b.map([x, square, site.input(1)], {
-    expr: call('mul', call('div', arg(0), root), arg(2)),
-  });
+  const root = call('sqrt', call('add', arg(1), literal(epsilon)));
+  return b.map([x, square, scale], { expr: call('mul', call('div', arg(0), root), arg(2)) });
 }
+
+const rmsNorm = (site: Site): Node =>
+  rmsNormOf(
+    site,
+    site.input(0),
+    site.input(1),
+    site.attributes.float('epsilon', 1e-5),
+    site.attributes.int('axis', -1),
+  );
 
 function meanVarianceNorm(site: Site): Node {
   const { b } = site;

@@ -81,5 +81,32 @@ function padWith(site: Site, x: Node, around: readonly (readonly [number, number
   }, x);
 }
 
+/** Crops or pads with zeros around the middle. */
+function centred(site: Site): Node {
+  const x = site.input(0);
+  const rank = x.type.shape.length;
+  const sizes = site.requiredInts(1);
+  const axes = site.attributes.ints('axes') ?? sizes.map((_, axis) => axis);
+  if (axes.length !== sizes.length || sizes.some((size) => size < 0))
+    throw site.bad(`sizes [${sizes.join(', ')}] of ${axes.length} axes`);
+  checkDims(sizes.map(BigInt), 'the result', site.at);
+  return axes.reduce((node, given, i) => {
+    const axis = resolveAxis(site, given, rank);
+    const own = node.type.shape[axis]!;
+    const size = sizes[i]!;
+    if (size <= own) return sliceAxis(site, node, axis, Math.floor((own - size) / 2), size);
+    const missing = size - own;
+    const none = node.type.shape.map(() => 0);
+    return site.b.pad(node, {
+      before: none.with(axis, Math.floor(missing / 2)),
+      after: none.with(axis, Math.ceil(missing / 2)),
+      value: 0,
+    });
+  }, x);
+}
+
 /** Padding, by ONNX name. */
-export const paddings: Importers = { Pad: { import: pad } };
+export const paddings: Importers = {
+  CenterCropPad: { import: centred },
+  Pad: { import: pad },
+};

@@ -116,6 +116,16 @@ export const pools: Importers = {
       return site.b.mean(x, { axes: spatialAxes(site, x), keepDims: true });
     },
   },
+  GlobalLpPool: {
+    import: (site) => {
+      const { b } = site;
+      const x = site.input(0);
+      const p = b.value(site.attributes.int('p', 2));
+      const powers = b.map([x, p], { expr: call('pow', call('abs', arg(0)), arg(1)) });
+      const sum = b.reduce(powers, { kind: 'sum', axes: spatialAxes(site, x), keepDims: true });
+      return b.map([sum, p], { expr: call('pow', arg(0), call('reciprocal', arg(1))) });
+    },
+  },
   GlobalMaxPool: {
     import: (site) => {
       const x = site.input(0);

@@ -31,7 +31,7 @@ function multiply(site: Site, left: Node, right: Node): Node {
 }
 
 /** `alpha · A·B + beta · C`, either matrix transposed first. */
-function gemm(site: Site): Node {
+export function gemm(site: Site): Node {
   const { b, attributes } = site;
   const float = (node: Node) => (node.type.dtype === 'f32' ? node : b.scalar('toF32', node));
   const flip = (node: Node, when: boolean) => (when ? b.transpose(node, { perm: [1, 0] }) : node);
