@@ -131,3 +131,35 @@ t.test('parts that occur often are computed once, and have their own value', asy
   holds(t, 'max(a0, 0) + exp(min(a0, 0)) - 1', [x], tolerance);
   holds(t, 'a0 * min(max(a0 + 3, 0), 6) / 6', [x], tolerance);
 });
+
+t.test('shorter code for known forms means the same', async (t) => {
+  const x = [...sweep(-30, 30, 4001), ...magnitudes, ...special];
+  // The reference rounds `1 + exp` and the logarithm.
+  const slack: Tolerance = { relative: 6e-7, absolute: 1.2e-7 };
+  const softplus = 'relu(a0) + log(1 + exp(neg(abs(a0))))';
+  for (const form of [softplus, 'log(exp(neg(abs(a0))) + 1) + relu(a0)', 'log(1 + exp(a0))'])
+    holds(t, `tanh(${form})`, [x], slack);
+  // Not the function itself: the argument, the number or the sign differs.
+  holds(t, 'tanh(relu(a0) + log(1 + exp(neg(abs(a1)))))', [x, x.toReversed()], slack);
+  holds(t, 'tanh(log(2 + exp(a0)))', [sweep(-20, 20)], slack);
+  for (const slope of [0.1, 0.5, 1, 0, 2, -0.25])
+    for (const [test, ...sides] of [
+      ['ge(a0, 0)', 'a0', `${slope} * a0`],
+      ['gt(a0, 0)', 'a0', `a0 * ${slope}`],
+      ['lt(a0, 0)', `${slope} * a0`, 'a0'],
+      ['ge(a0, 0)', `${slope} * a0`, 'a0'],
+      ['ge(a0, 1)', 'a0', `${slope} * a0`],
+    ])
+      holds(t, `select(${test}, ${sides.join(', ')})`, [x]);
+  const [a, b] = pairs(special, special);
+  for (const test of ['eq', 'ne', 'lt', 'le', 'gt', 'ge'])
+    holds(t, `select(${test}(a0, a1), a0 - 1, a1 * 2)`, [a, b]);
+  holds(t, 'erf(a0 / 1.4142135) * exp(a0 / 7)', [sweep(-20, 20)], { relative: 1e-6, absolute: 0 });
+  holds(t, 'floor(a0 / 49)', [sweep(0, 4900, 4901)]);
+});
+
+t.test('long expressions agree for any count, whichever vectors go together', async (t) => {
+  for (const count of [1, 3, 4, 5, 8, 9, 12, 13, 16, 17, 23, 31, 33])
+    for (const text of ['a0 * sigmoid(a0)', 'exp(a0) - pow(a0, 3)', 'rem(exp(a0), 3) + sin(a0)'])
+      holds(t, text, [sweep(-3, 3, count)], { relative: 2e-6, absolute: 2e-6 });
+});

@@ -1,7 +1,8 @@
 // Powers of four floats: the logarithm with its rounding errors, times the exponent, raised.
 
 import type { Expr, Local } from './assembler.ts';
-import { exp, f32, ln2High, logParts, type MathContext, pick } from './math.ts';
+import { exp, f32, type MathContext, pick } from './math.ts';
+import { ln2High, logParts } from './math-log.ts';
 
 /**
  * `b · ln x` for positive `x`, as a product and what it lacks: an exponent turns absolute errors into

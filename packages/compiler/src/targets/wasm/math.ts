@@ -21,10 +21,38 @@ export const f32 = {
   div: 'f32x4.div',
 } as const;
 
-/** `c₀ xⁿ + c₁ xⁿ⁻¹ + …`, by Horner. */
-function polynomial(asm: Assembler, x: Local, coefficients: readonly number[]): Expr {
-  const [first, ...rest] = coefficients.map((c) => asm.f32x4(c));
-  return rest.reduce((sum, c) => asm.fma(c, sum, x.get), first!);
+/**
+ * `c₀ xⁿ + c₁ xⁿ⁻¹ + …`, pair by pair [Estrin, "Organization of computer systems", 1960]: Horner's
+ * scheme takes fewer products, but each of its steps waits for the one before.
+ *
+ * @param square `x²`, where it is known.
+ */
+export function polynomial(
+  { asm, temp }: MathContext,
+  x: Local,
+  coefficients: readonly number[],
+  square?: Local,
+): Expr {
+  let terms = coefficients.toReversed().map((c) => asm.f32x4(c));
+  let power = x;
+  const powers: Expr[] = [];
+  while (terms.length > 1) {
+    const by = power;
+    const pairs: Expr[] = [];
+    for (let i = 0; i < terms.length; i += 2) {
+      const [low, high] = [terms[i]!, terms[i + 1]];
+      pairs.push(high ? asm.fma(low, high, by.get) : low);
+    }
+    terms = pairs;
+    if (terms.length === 1) break;
+    if (square && by === x) {
+      power = square;
+      continue;
+    }
+    power = temp();
+    powers.push(power.set(asm.op(f32.mul, by.get, by.get)));
+  }
+  return asm.seq(...powers, terms[0]!);
 }
 
 /** Picks `a` where the mask has ones. */
@@ -40,25 +68,45 @@ const powerOfTwo = (asm: Assembler, n: Expr): Expr =>
   asm.op('i32x4.shl', asm.op('i32x4.add', n, asm.i32x4(127)), asm.i32(23));
 
 /** `x − n · high − n · low`: Cody and Waite's reduction, `high` exact in few bits. */
-const reduced = (asm: Assembler, x: Expr, n: Local, parts: readonly number[]): Expr =>
-  parts.reduce((rest, part) => asm.op(f32.sub, rest, asm.op(f32.mul, n.get, asm.f32x4(part))), x);
+export const reduced = (asm: Assembler, x: Expr, n: Local, parts: readonly number[]): Expr =>
+  parts.reduce((rest, part) => asm.fma(rest, n.get, asm.f32x4(-part)), x);
 
 /** Adding it to a small float rounds that to an integer, which is then in the lowest bits. */
 const rounder = 3 * 2 ** 22;
 
 /**
- * `eʳ` for the `r` in `x = n · ln 2 + r`, within 1.6e-7; the lowest bits of `n` become `n + bias`.
- * A minimax polynomial whose value at 0 is exactly 1.
+ * `eʳ` for the `r` in `x = n · ln 2 + r`, within 1.1e-7; the lowest bits of `n` become `n + bias`.
+ * A minimax polynomial that begins exactly as `1 + r`.
  */
-function expReduced({ asm, temp }: MathContext, x: Expr, n: Local, r: Local, bias: number): Expr {
+function expReduced(context: MathContext, x: Expr, n: Local, r: Local, bias: number): Expr {
+  const { asm, temp } = context;
   const whole = asm.f32x4(rounder + bias);
-  const rounded = temp();
+  const [rounded, square] = [temp(), temp()];
   return asm.seq(
     r.set(x),
     n.set(asm.fma(whole, r.get, asm.f32x4(Math.LOG2E))),
     rounded.set(asm.op(f32.sub, n.get, whole)),
     r.set(reduced(asm, r.get, rounded, [0.693359375, -2.1219444e-4])),
-    polynomial(asm, r, [0.00829027034, 0.0418981612, 0.166676387, 0.499991477, 0.999999702, 1]),
+    square.set(asm.op(f32.mul, r.get, r.get)),
+    asm.op(
+      f32.add,
+      asm.fma(
+        r.get,
+        polynomial(context, r, [0.0083125, 0.04189033, 0.16667115, 0.4999923], square),
+        square.get,
+      ),
+      asm.f32x4(1),
+    ),
+  );
+}
+
+/** `eˣ` for `x` between −87 and 88: one that neither is subnormal nor overflows. */
+function expNormal(context: MathContext, x: Expr): Expr {
+  const { asm, temp } = context;
+  const [n, r] = [temp(), temp()];
+  return asm.seq(
+    r.set(expReduced(context, x, n, r, 127)),
+    asm.op(f32.mul, r.get, asm.op('i32x4.shl', n.get, asm.i32(23))),
   );
 }
 
@@ -80,80 +128,9 @@ export const exp: MathFunction = (context, x) => {
   );
 };
 
-/** The high part of ln 2: a product with an exponent is exact. */
-export const ln2High = 0.693359375;
-
-/** The logarithm of a positive finite number in three parts, `e · ln2High + m + y`; `e`, `m` exact. */
-export interface LogParts {
-  /** Statement: sets the parts. */
-  readonly split: Expr;
-  readonly e: Local;
-  readonly m: Local;
-  readonly y: Local;
-}
-
-/** Splits the logarithm of what is in a local. */
-export function logParts({ asm, temp }: MathContext, x: Local): LogParts {
-  const [e, m, z, y] = [temp(), temp(), temp(), temp()];
-  const subnormal = asm.op('f32x4.lt', x.get, asm.f32x4(2 ** -126));
-  const large = asm.op('f32x4.ge', m.get, asm.f32x4(Math.SQRT1_2));
-  const split = asm.seq(
-    // Subnormals are scaled up by 2^23 first.
-    z.set(subnormal),
-    m.set(pick(asm, z.get, asm.op(f32.mul, x.get, asm.f32x4(2 ** 23)), x.get)),
-    e.set(
-      asm.op(
-        'i32x4.sub',
-        asm.op('i32x4.sub', asm.op('i32x4.shr_u', m.get, asm.i32(23)), asm.i32x4(126)),
-        asm.op('v128.and', z.get, asm.i32x4(23)),
-      ),
-    ),
-    m.set(
-      asm.op('v128.or', asm.op('v128.and', m.get, asm.i32x4(0x007fffff)), asm.i32x4(0x3f000000)),
-    ),
-    // m in [√½, √2), so that the series runs around 1.
-    z.set(large),
-    e.set(asm.op('i32x4.sub', e.get, asm.op('v128.andnot', asm.i32x4(1), z.get))),
-    m.set(
-      asm.op(f32.sub, asm.op(f32.add, m.get, asm.op('v128.andnot', m.get, z.get)), asm.f32x4(1)),
-    ),
-    e.set(asm.op('f32x4.convert_i32x4_s', e.get)),
-    z.set(asm.op(f32.mul, m.get, m.get)),
-    y.set(
-      polynomial(
-        asm,
-        m,
-        [
-          7.0376836e-2, -1.151461e-1, 1.1676998e-1, -1.2420141e-1, 1.4249323e-1, -1.6668057e-1,
-          2.0000714e-1, -2.4999994e-1, 3.3333331e-1,
-        ],
-      ),
-    ),
-    y.set(asm.op(f32.mul, asm.op(f32.mul, y.get, m.get), z.get)),
-    y.set(asm.op(f32.add, y.get, asm.op(f32.mul, e.get, asm.f32x4(-2.1219444e-4)))),
-    y.set(asm.op(f32.sub, y.get, asm.op(f32.mul, z.get, asm.f32x4(0.5)))),
-  );
-  return { split, e, m, y };
-}
-
-/** Natural logarithm. */
-export const log: MathFunction = (context, x) => {
-  const { asm } = context;
-  const { split, e, m, y } = logParts(context, x);
-  return asm.seq(
-    split,
-    y.set(
-      asm.op(f32.add, asm.op(f32.add, m.get, y.get), asm.op(f32.mul, e.get, asm.f32x4(ln2High))),
-    ),
-    y.set(pick(asm, asm.op('f32x4.eq', x.get, asm.f32x4(Infinity)), x.get, y.get)),
-    y.set(pick(asm, asm.op('f32x4.eq', x.get, asm.f32x4(0)), asm.f32x4(-Infinity), y.get)),
-    // Negative or NaN: not at least zero.
-    pick(asm, asm.op('f32x4.ge', x.get, asm.f32x4(0)), y.get, asm.f32x4(Number.NaN)),
-  );
-};
-
 /** The error function: an odd rational of degree 13 over 8, within 3e-7. */
-export const erf: MathFunction = ({ asm, temp }, x) => {
+export const erf: MathFunction = (context, x) => {
+  const { asm, temp } = context;
   const [c, s] = [temp(), temp()];
   const top = [
     -2.72614225801306e-10, 2.77068142495902e-8, -2.10102402082508e-6, -5.69250639462346e-5,
@@ -166,12 +143,17 @@ export const erf: MathFunction = ({ asm, temp }, x) => {
   return asm.seq(
     c.set(clamp(asm, x.get, -4, 4)),
     s.set(asm.op(f32.mul, c.get, c.get)),
-    asm.op(f32.div, asm.op(f32.mul, c.get, polynomial(asm, s, top)), polynomial(asm, s, bottom)),
+    asm.op(
+      f32.div,
+      asm.op(f32.mul, c.get, polynomial(context, s, top)),
+      polynomial(context, s, bottom),
+    ),
   );
 };
 
 /** Hyperbolic tangent: an odd rational of degree 13 over 6. */
-export const tanh: MathFunction = ({ asm, temp }, x) => {
+export const tanh: MathFunction = (context, x) => {
+  const { asm, temp } = context;
   const [c, s] = [temp(), temp()];
   const top = [
     -2.76076847742355e-16, 2.00018790482477e-13, -8.60467152213735e-11, 5.12229709037114e-8,
@@ -181,63 +163,33 @@ export const tanh: MathFunction = ({ asm, temp }, x) => {
   return asm.seq(
     c.set(clamp(asm, x.get, -7.905311107635498, 7.905311107635498)),
     s.set(asm.op(f32.mul, c.get, c.get)),
-    asm.op(f32.div, asm.op(f32.mul, c.get, polynomial(asm, s, top)), polynomial(asm, s, bottom)),
+    asm.op(
+      f32.div,
+      asm.op(f32.mul, c.get, polynomial(context, s, top)),
+      polynomial(context, s, bottom),
+    ),
   );
 };
 
-/** `1 / (1 + e⁻ˣ)`; 0 where that is subnormal, which spares `exp` its second step. */
+/** `eˣ / (1 + eˣ)`; e⁻⁸⁷ below −87, which spares `exp` its second step. */
 export const sigmoid: MathFunction = (context, x) => {
   const { asm, temp } = context;
-  const [n, r] = [temp(), temp()];
-  const bounded = clamp(asm, asm.op('f32x4.neg', x.get), -87, 89);
-  const one = () => asm.f32x4(1);
+  const e = temp();
   return asm.seq(
-    r.set(expReduced(context, bounded, n, r, 127)),
-    n.set(asm.op('i32x4.shl', n.get, asm.i32(23))),
-    asm.op(f32.div, one(), asm.op(f32.add, asm.op(f32.mul, r.get, n.get), one())),
+    // Beyond 20 the quotient is 1.
+    e.set(expNormal(context, clamp(asm, x.get, -87, 20))),
+    asm.op(f32.div, e.get, asm.op(f32.add, e.get, asm.f32x4(1))),
   );
 };
 
-/** `x · 2 ∕ π` to the nearest integer, and what is left, in [−π⁄4, π⁄4]. Good up to |x| of some 10⁴. */
-const quarterTurns = (asm: Assembler, x: Local, n: Local, r: Local): Expr =>
-  asm.seq(
-    n.set(asm.op('f32x4.nearest', asm.op(f32.mul, x.get, asm.f32x4(2 / Math.PI)))),
-    // Infinities have no angle: their remainder is NaN, and so the result.
-    r.set(reduced(asm, x.get, n, [1.5703125, 4.837512969970703e-4, 7.549789948768648e-8])),
-    n.set(asm.op('i32x4.trunc_sat_f32x4_s', n.get)),
-  );
-
-/** Sine, `shift` quarter turns further on. */
-const sineShifted =
-  (shift: number): MathFunction =>
-  ({ asm, temp }, x) => {
-    const [n, r, s, sine, odd] = [temp(), temp(), temp(), temp(), temp()];
-    const cosine = polynomial(asm, s, [2.4433157e-5, -1.3887316e-3, 4.1666645e-2, -0.5, 1]);
-    return asm.seq(
-      quarterTurns(asm, x, n, r),
-      n.set(asm.op('i32x4.add', n.get, asm.i32x4(shift))),
-      s.set(asm.op(f32.mul, r.get, r.get)),
-      sine.set(polynomial(asm, s, [-1.9515296e-4, 8.3321609e-3, -1.6666655e-1])),
-      sine.set(asm.op(f32.add, r.get, asm.op(f32.mul, asm.op(f32.mul, sine.get, s.get), r.get))),
-      odd.set(asm.op('i32x4.eq', asm.op('v128.and', n.get, asm.i32x4(1)), asm.i32x4(1))),
-      // The second half of the turn has the opposite sign.
-      asm.op(
-        'v128.xor',
-        pick(asm, odd.get, cosine, sine.get),
-        asm.op('i32x4.shl', asm.op('v128.and', n.get, asm.i32x4(2)), asm.i32(30)),
-      ),
-    );
-  };
-
-/** Sine of radians. */
-export const sin: MathFunction = sineShifted(0);
-
-/** Cosine of radians. */
-export const cos: MathFunction = sineShifted(1);
-
-/** Tangent of radians. */
-export const tan: MathFunction = (context, x) => {
+/** `tanh(log(1 + eˣ))`, which Mish multiplies by `x`: `n / (n + 2)` where `n = eˣ (eˣ + 2)`. */
+export const tanhSoftplus: MathFunction = (context, x) => {
   const { asm, temp } = context;
-  const s = temp();
-  return asm.seq(s.set(sin(context, x)), asm.op(f32.div, s.get, cos(context, x)));
+  const [e, n] = [temp(), temp()];
+  return asm.seq(
+    // Beyond 20 the quotient is 1.
+    e.set(expNormal(context, clamp(asm, x.get, -87, 20))),
+    n.set(asm.op(f32.mul, e.get, asm.op(f32.add, e.get, asm.f32x4(2)))),
+    asm.op(f32.div, n.get, asm.op(f32.add, n.get, asm.f32x4(2))),
+  );
 };

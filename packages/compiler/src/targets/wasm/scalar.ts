@@ -2,23 +2,15 @@
 
 import { type DType, inferScalar, type Scalar, type ScalarName, showScalar } from '@espalier/ir';
 import type { Assembler, Expr, Local } from './assembler.ts';
-import * as math from './math.ts';
-import { pow } from './math-pow.ts';
-import type { OpcodeName } from './opcodes.ts';
+import { createLockstep } from './lockstep.ts';
+import { idiomOf } from './scalar-idioms.ts';
+import { spellings } from './scalar-spellings.ts';
 
 /** An argument of an expression: four lanes of f32, of i32, or of bool as 0 and 1. */
 export interface ScalarArgument {
   readonly value: Expr;
   readonly dtype: DType;
 }
-
-interface Context extends math.MathContext {
-  /** The type of the function's first argument, or of the second for `select`. */
-  readonly dtype: DType;
-}
-
-/** Writes a function of values that are in locals, each of which it may read many times. */
-type Spelling = (context: Context, ...args: [Local, Local, Local]) => Expr;
 
 const free = new WeakMap<Assembler, Local[]>();
 
@@ -59,16 +51,8 @@ export function emitScalar(asm: Assembler, expr: Scalar, args: readonly ScalarAr
       if (part.kind === 'arg') return args[part.index]!.value;
       if (part.kind === 'literal')
         return part.dtype === 'f32' ? asm.f32x4(part.value) : asm.i32x4(part.value);
-      const bounded = boundOf(part);
-      // With the value first a NaN stays one; `pmax` is one instruction where `max` is many.
-      if (bounded) {
-        const bound = asm.f32x4(bounded.bound);
-        return asm.op(
-          part.fn === 'max' ? 'f32x4.pmax' : 'f32x4.pmin',
-          bind(bounded.value).get,
-          bound,
-        );
-      }
+      const idiom = idiomOf(part, dtypes);
+      if (idiom) return idiom.write({ asm, temp }, ...idiom.args.map(bind));
       const [a, b, c] = part.args.map(bind) as [Local, Local, Local]; // as many as it takes
       const dtype = inferScalar(part.args[part.fn === 'select' ? 1 : 0]!, dtypes);
       return spellings[part.fn]({ asm, temp, dtype }, a, b, c);
@@ -77,21 +61,60 @@ export function emitScalar(asm: Assembler, expr: Scalar, args: readonly ScalarAr
   };
 }
 
-/** What a `max` or `min` bounds by a number, whichever operand that is. */
-function boundOf({
-  fn,
-  args,
-}: Scalar & { kind: 'call' }): { value: Scalar; bound: number } | undefined {
-  if (fn !== 'max' && fn !== 'min') return undefined;
-  const [a, b] = args as [Scalar, Scalar]; // it takes two
-  const [value, bound] = a.kind === 'literal' ? [b, a] : [a, b];
-  if (bound.kind !== 'literal' || bound.dtype !== 'f32' || Number.isNaN(bound.value))
-    return undefined;
-  return { value, bound: bound.value };
+/** Functions that are computed lane by lane, with scalars. */
+const laneWise: readonly ScalarName[] = ['div', 'mod', 'rem', 'pow'];
+
+/** Whether vectors may be computed in lockstep: the expression takes vector instructions only. */
+const isVectorCode = (expr: Scalar, dtypes: readonly DType[]): boolean =>
+  expr.kind !== 'call' ||
+  (expr.args.every((part) => isVectorCode(part, dtypes)) &&
+    (!laneWise.includes(expr.fn) || (expr.fn === 'div' && inferScalar(expr, dtypes) === 'f32')));
+
+/** Expressions of more instructions than this are long. */
+const longWeight = 8;
+
+/**
+ * How many vectors of an expression are best computed together: several of a long one, whose steps wait for
+ * each other. Engines with relaxed SIMD keep the order of the code, and so the steps apart.
+ */
+export const vectorsTogether = ({ relaxed }: Assembler, expr: Scalar): number =>
+  relaxed && isLong(expr) ? 4 : 2;
+
+/** Whether code of an expression should be there once rather than for each vector. */
+export const isLong = (expr: Scalar): boolean => weightOf(expr) > longWeight;
+
+/**
+ * Statement: writes an expression for several vectors, each with its own arguments, into locals. Long ones are
+ * computed a few vectors at a time.
+ */
+export function emitScalars(
+  asm: Assembler,
+  expr: Scalar,
+  argsOf: readonly (readonly ScalarArgument[])[],
+  into: readonly Local[],
+): Expr {
+  const dtypes = argsOf[0]!.map(({ dtype }) => dtype);
+  const together = isLong(expr) && isVectorCode(expr, dtypes) ? vectorsTogether(asm, expr) : 1;
+  const parts: Expr[] = [];
+  for (let first = 0; first < into.length; first += together) {
+    const args = argsOf.slice(first, first + together);
+    const targets = into.slice(first, first + together);
+    if (args.length === 1) parts.push(targets[0]!.set(emitScalar(asm, expr, args[0]!)));
+    else
+      parts.push(() => {
+        const lockstep = createLockstep(asm, args.length, temporaries(asm));
+        const values = dtypes.map((dtype, i) => ({
+          dtype,
+          value: lockstep.together(args.map((own) => own[i]!.value)),
+        }));
+        lockstep.apart(emitScalar(lockstep.asm, expr, values), targets)();
+      });
+  }
+  return asm.seq(...parts);
 }
 
 /** Instructions a value, roughly: what decides between code in place and a loop. */
-export function weightOf(expr: Scalar): number {
+function weightOf(expr: Scalar): number {
   if (expr.kind !== 'call') return 0;
   const heavy: readonly ScalarName[] = [
     ...['exp', 'log', 'sigmoid', 'tanh', 'erf', 'sin', 'cos', 'tan', 'pow'],
@@ -100,172 +123,3 @@ export function weightOf(expr: Scalar): number {
   const own = heavy.includes(expr.fn) ? 20 : 1;
   return expr.args.reduce((sum, part) => sum + weightOf(part), own);
 }
-
-const plain =
-  (f32: OpcodeName, i32: OpcodeName = f32): Spelling =>
-  ({ asm, dtype }, a, b) =>
-    asm.op(dtype === 'f32' ? f32 : i32, ...[a, b].filter(Boolean).map(({ get }) => get));
-
-const unary =
-  (f32: OpcodeName, i32: OpcodeName = f32): Spelling =>
-  ({ asm, dtype }, a) =>
-    asm.op(dtype === 'f32' ? f32 : i32, a.get);
-
-/** Lanes of ones and zeros as 1 and 0. */
-const truth = (asm: Assembler, mask: Expr): Expr => asm.op('v128.and', mask, asm.i32x4(1));
-
-const compare =
-  (f32: OpcodeName, i32: OpcodeName): Spelling =>
-  ({ asm, dtype }, a, b) =>
-    truth(asm, asm.op(dtype === 'f32' ? f32 : i32, a.get, b.get));
-
-/** Lane by lane, where there is no vector instruction; a zero divisor gives 0. */
-const integerDivision =
-  (name: 'i32.div_s' | 'i32.rem_s'): Spelling =>
-  ({ asm, temp }, a, b) => {
-    const [result, safe] = [temp(), temp()];
-    const zero = asm.op('i32x4.eq', b.get, asm.i32x4(0));
-    // The one quotient that overflows traps: −2³¹ ∕ −1. Divided by 1 it is what wrapping gives.
-    const overflows = asm.op(
-      'v128.and',
-      asm.op('i32x4.eq', b.get, asm.i32x4(-1)),
-      asm.op('i32x4.eq', a.get, asm.i32x4(-2147483648)),
-    );
-    const lane = (of: Local, i: number) => asm.lane('i32x4.extract_lane', i, of.get);
-    const quotients = [0, 1, 2, 3].map((i) =>
-      result.set(
-        asm.lane('i32x4.replace_lane', i, result.get, asm.op(name, lane(a, i), lane(safe, i))),
-      ),
-    );
-    return asm.seq(
-      safe.set(asm.op('v128.bitselect', asm.i32x4(1), b.get, asm.op('v128.or', zero, overflows))),
-      result.set(asm.i32x4(0)),
-      ...quotients,
-      asm.op('v128.andnot', result.get, asm.op('i32x4.eq', b.get, asm.i32x4(0))),
-    );
-  };
-
-/**
- * `a − trunc(a ∕ b) · b` in double precision, lane by lane: exact while the quotient is below 2²⁹. In
- * single precision a quotient that rounds up to an integer would give about `−b` for `0`.
- */
-const floatRemainder: Spelling = ({ asm, temp }, a, b) => {
-  const result = temp();
-  const wide = (of: Local, i: number) =>
-    asm.op('f64.promote_f32', asm.lane('f32x4.extract_lane', i, of.get));
-  const rest = (i: number) => {
-    const whole = asm.op('f64.trunc', asm.op('f64.div', wide(a, i), wide(b, i)));
-    return asm.op('f64.sub', wide(a, i), asm.op('f64.mul', whole, wide(b, i)));
-  };
-  const rests = [0, 1, 2, 3].map((i) =>
-    result.set(asm.lane('f32x4.replace_lane', i, result.get, asm.op('f32.demote_f64', rest(i)))),
-  );
-  // A finite number is its own remainder by an infinite one: 0 · ∞ above was NaN.
-  const infinite = asm.f32x4(Infinity);
-  const unbounded = asm.op('f32x4.eq', asm.op('f32x4.abs', b.get), infinite);
-  const finite = asm.op('f32x4.lt', asm.op('f32x4.abs', a.get), infinite);
-  return asm.seq(
-    result.set(asm.i32x4(0)),
-    ...rests,
-    asm.op('v128.bitselect', a.get, result.get, asm.op('v128.and', unbounded, finite)),
-  );
-};
-
-const remainder: Spelling = (context, a, b, c) =>
-  context.dtype === 'f32'
-    ? floatRemainder(context, a, b, c)
-    : integerDivision('i32.rem_s')(context, a, b, c);
-
-/** The remainder, moved by `b` where its sign is not that of `b`. */
-const modulo: Spelling = (context, a, b, c) => {
-  const { asm, temp, dtype } = context;
-  const rest = temp();
-  const [lt, ne, add] =
-    dtype === 'f32'
-      ? (['f32x4.lt', 'f32x4.ne', 'f32x4.add'] as const)
-      : (['i32x4.lt_s', 'i32x4.ne', 'i32x4.add'] as const);
-  const zero = asm.i32x4(0);
-  const differs = asm.op('v128.xor', asm.op(lt, rest.get, zero), asm.op(lt, b.get, zero));
-  const moves = asm.op('v128.and', asm.op(ne, rest.get, zero), differs);
-  return asm.seq(
-    rest.set(remainder(context, a, b, c)),
-    asm.op(add, rest.get, asm.op('v128.and', b.get, moves)),
-  );
-};
-
-const sign: Spelling = ({ asm, dtype }, x) => {
-  const zero = asm.i32x4(0);
-  if (dtype === 'i32')
-    return asm.op(
-      'i32x4.sub',
-      asm.op('i32x4.lt_s', x.get, zero),
-      asm.op('i32x4.gt_s', x.get, zero),
-    );
-  const one = asm.op('v128.and', asm.op('f32x4.ne', x.get, zero), asm.f32x4(1));
-  const signed = asm.op('v128.or', one, asm.op('v128.and', x.get, asm.i32x4(-2147483648)));
-  return asm.op('v128.bitselect', signed, x.get, asm.op('f32x4.eq', x.get, x.get));
-};
-
-const logical =
-  (name: OpcodeName): Spelling =>
-  ({ asm }, a, b) =>
-    asm.op(name, a.get, b.get);
-
-const mathOf =
-  (fn: math.MathFunction): Spelling =>
-  (context, x) =>
-    fn(context, x);
-
-const spellings: Readonly<Record<ScalarName, Spelling>> = {
-  add: plain('f32x4.add', 'i32x4.add'),
-  sub: plain('f32x4.sub', 'i32x4.sub'),
-  mul: plain('f32x4.mul', 'i32x4.mul'),
-  div: (context, a, b, c) =>
-    context.dtype === 'f32'
-      ? context.asm.op('f32x4.div', a.get, b.get)
-      : integerDivision('i32.div_s')(context, a, b, c),
-  mod: modulo,
-  rem: remainder,
-  neg: unary('f32x4.neg', 'i32x4.neg'),
-  abs: unary('f32x4.abs', 'i32x4.abs'),
-  sqrt: unary('f32x4.sqrt'),
-  exp: mathOf(math.exp),
-  log: mathOf(math.log),
-  pow: (context, a, b) => pow(context, a, b),
-  max: plain('f32x4.max', 'i32x4.max_s'),
-  min: plain('f32x4.min', 'i32x4.min_s'),
-  floor: unary('f32x4.floor'),
-  ceil: unary('f32x4.ceil'),
-  round: unary('f32x4.nearest'),
-  sign,
-  // With the value first a NaN stays one; `pmax` is one instruction where `max` is many.
-  relu: ({ asm, dtype }, x) =>
-    asm.op(dtype === 'f32' ? 'f32x4.pmax' : 'i32x4.max_s', x.get, asm.i32x4(0)),
-  sigmoid: mathOf(math.sigmoid),
-  tanh: mathOf(math.tanh),
-  erf: mathOf(math.erf),
-  sin: mathOf(math.sin),
-  cos: mathOf(math.cos),
-  tan: mathOf(math.tan),
-  reciprocal: ({ asm }, x) => asm.op('f32x4.div', asm.f32x4(1), x.get),
-  eq: compare('f32x4.eq', 'i32x4.eq'),
-  ne: compare('f32x4.ne', 'i32x4.ne'),
-  lt: compare('f32x4.lt', 'i32x4.lt_s'),
-  le: compare('f32x4.le', 'i32x4.le_s'),
-  gt: compare('f32x4.gt', 'i32x4.gt_s'),
-  ge: compare('f32x4.ge', 'i32x4.ge_s'),
-  and: logical('v128.and'),
-  or: logical('v128.or'),
-  xor: logical('v128.xor'),
-  not: ({ asm }, x) => asm.op('v128.xor', x.get, asm.i32x4(1)),
-  select: ({ asm }, condition, a, b) =>
-    asm.op('v128.bitselect', a.get, b.get, asm.op('i32x4.neg', condition.get)),
-  isNaN: ({ asm }, x) => truth(asm, asm.op('f32x4.ne', x.get, x.get)),
-  isInf: ({ asm }, x) =>
-    truth(asm, asm.op('f32x4.eq', asm.op('f32x4.abs', x.get), asm.f32x4(Infinity))),
-  toF32: ({ asm, dtype }, x) => (dtype === 'f32' ? x.get : asm.op('f32x4.convert_i32x4_s', x.get)),
-  toI32: ({ asm, dtype }, x) =>
-    dtype === 'f32' ? asm.op('i32x4.trunc_sat_f32x4_s', x.get) : x.get,
-  toBool: ({ asm, dtype }, x) =>
-    truth(asm, asm.op(dtype === 'f32' ? 'f32x4.ne' : 'i32x4.ne', x.get, asm.i32x4(0))),
-};

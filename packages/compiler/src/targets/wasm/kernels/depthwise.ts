@@ -9,7 +9,7 @@ import { type Loop, nest } from '../walk.ts';
 import { createDepthwiseRow, depthwisePixels } from './depthwise-row.ts';
 import { extraOf, finish } from './epilogue.ts';
 import { isConstant } from './pack.ts';
-import { inTiles } from './tile.ts';
+import { inTiles } from './pixel-row.ts';
 
 /** Weights `[O, 1, R, S]` as `[O/4][R·S][4]`. */
 function packed({ type, data }: Tensor, blocks: number): Float32Array {

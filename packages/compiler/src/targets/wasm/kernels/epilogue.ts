@@ -3,8 +3,9 @@
 import type { DType, Scalar } from '@espalier/ir';
 import type { View } from '../../../plan/view.ts';
 import type { Assembler, Expr, Local } from '../assembler.ts';
-import { emitScalar, weightOf } from '../scalar.ts';
-import { nest, storeLanes } from '../walk.ts';
+import { emitScalars, isLong, vectorsTogether } from '../scalar.ts';
+import { storeLanes } from '../walk.ts';
+import { inTiles } from './pixel-row.ts';
 
 /** An operand of the epilogue. */
 export interface ExtraOperand {
@@ -20,9 +21,6 @@ export interface Finishing {
   readonly extras: readonly ExtraOperand[];
   readonly epilogue: Scalar | undefined;
 }
-
-/** Longer epilogues run in a loop over what has been stored, so that their code is there once. */
-const inlineWeight = 8;
 
 /**
  * Statement: applies the epilogue to a tile's sums and stores them.
@@ -41,7 +39,8 @@ export function finish(
 ): Expr {
   const vectors = Math.ceil(lanes / 4);
   const width = (vector: number) => Math.min(4, lanes - 4 * vector);
-  const store = (to: Local, value: Local, bytes: number, vector: number): Expr => {
+  const store = (to: Local, value: Local, pixel: number, vector: number): Expr => {
+    const bytes = pixel * yPixelStep + 16 * vector;
     const [address, rest] = offset(asm, to, bytes);
     return rest === 0
       ? storeLanes(asm, address, value, width(vector))
@@ -49,51 +48,64 @@ export function finish(
         ? asm.store('v128.store', address, value.get, rest)
         : storeLanes(asm, asm.op('i32.add', to.get, asm.i32(bytes)), value, width(vector));
   };
-  const applied = (value: Local, from: readonly Local[], pixel: number, vector: number): Expr =>
-    epilogue
-      ? value.set(
-          emitScalar(asm, epilogue, [
-            { value: value.get, dtype: 'f32' },
-            ...from.map((pointer, i) => ({
-              value: loadExtra(asm, pointer, specs[i]!, pixel, vector, width(vector)),
-              dtype: specs[i]!.dtype,
-            })),
-          ]),
-        )
-      : asm.seq();
-  const all = Array.from({ length: pixels * vectors }, (_, i) => ({
-    pixel: Math.floor(i / vectors),
-    vector: i % vectors,
-  }));
-  const stored = (pixel: number, vector: number) =>
-    store(y, sum(pixel, vector), pixel * yPixelStep + 16 * vector, vector);
-  if (!epilogue || weightOf(epilogue) <= inlineWeight || (pixels === 1 && vectors === 1))
-    return asm.seq(
-      ...all.map(({ pixel, vector }) =>
-        asm.seq(applied(sum(pixel, vector), extras, pixel, vector), stored(pixel, vector)),
-      ),
+  const placesOf = (count: number): Place[] =>
+    Array.from({ length: count * vectors }, (_, i) => ({
+      pixel: Math.floor(i / vectors),
+      vector: i % vectors,
+    }));
+  const all = placesOf(pixels);
+  const sums = all.map(({ pixel, vector }) => sum(pixel, vector));
+  const storeAll = all.map(({ pixel, vector }, i) => store(y, sums[i]!, pixel, vector));
+  if (!epilogue) return asm.seq(...storeAll);
+
+  /** Applies it to values in locals. */
+  const apply = (places: readonly Place[], values: readonly Local[], from: readonly Local[]) =>
+    emitScalars(
+      asm,
+      epilogue,
+      places.map(({ pixel, vector }, i) => [
+        { value: values[i]!.get, dtype: 'f32' },
+        ...from.map((pointer, extra) => ({
+          value: loadExtra(asm, pointer, specs[extra]!, pixel, vector, width(vector)),
+          dtype: specs[extra]!.dtype,
+        })),
+      ]),
+      values,
     );
-  // Stored raw, and finished pixel by pixel.
-  const value = sum(0, 0);
+  const together = vectorsTogether(asm, epilogue);
+  if (!isLong(epilogue) || all.length <= together)
+    return asm.seq(
+      ...all.map((place, i) => asm.seq(apply([place], [sums[i]!], extras), storeAll[i]!)),
+    );
+  // Stored raw, and finished some pixels at a time in a loop, so that the code is there once.
   const own = extras.map(() => asm.i32Local());
-  const finishPixel = Array.from({ length: vectors }, (_, vector) =>
-    asm.seq(
-      value.set(asm.load('v128.load', scratch.get, 16 * vector)),
-      applied(value, own, 0, vector),
-      store(scratch, value, 16 * vector, vector),
-    ),
-  );
+  const pointers = [scratch, ...own];
+  const steps = [yPixelStep, ...specs.map(({ pixelStep }) => pixelStep)];
+  const finishSome = (count: number): Expr => {
+    const places = placesOf(count);
+    const values = sums.slice(0, places.length);
+    return asm.seq(
+      ...places.map(({ pixel, vector }, i) => {
+        const [address, rest] = offset(asm, scratch, pixel * yPixelStep + 16 * vector);
+        return values[i]!.set(asm.load('v128.load', address, rest));
+      }),
+      apply(places, values, own),
+      ...places.map(({ pixel, vector }, i) => store(scratch, values[i]!, pixel, vector)),
+    );
+  };
+  const row = { pixels, held: Math.max(1, Math.floor(together / vectors)), steps };
   return asm.seq(
-    ...all.map(({ pixel, vector }) => stored(pixel, vector)),
+    ...storeAll,
     scratch.set(y.get),
     ...own.map((pointer, i) => pointer.set(extras[i]!.get)),
-    nest(
-      asm,
-      [{ extent: pixels, steps: [yPixelStep, ...specs.map(({ pixelStep }) => pixelStep)] }],
-      [scratch, ...own],
-      asm.seq(...finishPixel),
-    ),
+    inTiles(asm, row, pointers, finishSome),
   );
+}
+
+/** A vector of a tile. */
+interface Place {
+  readonly pixel: number;
+  readonly vector: number;
 }
 
 /** Address and unsigned offset of a place `bytes` from a pointer. */

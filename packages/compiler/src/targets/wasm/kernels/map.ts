@@ -3,8 +3,9 @@
 import { type AttrsOf, type Scalar, splitInputs } from '@espalier/ir';
 import { broadcast } from '../../../plan/strides.ts';
 import type { View } from '../../../plan/view.ts';
+import type { Expr } from '../assembler.ts';
 import type { Emitter, Kernel } from '../kernel.ts';
-import { emitScalar } from '../scalar.ts';
+import { emitScalars, vectorsTogether } from '../scalar.ts';
 import { loadFour, loopsOf, nest, storeLanes } from '../walk.ts';
 
 /**
@@ -31,26 +32,46 @@ export function emitMap(
     kernel: 'map',
     args: [output, ...operands].map(({ address }) => address),
     write(asm, to, ...from) {
-      const result = asm.v128Local();
-      const four = (lanes: number) => {
-        const args = from.map((pointer, i) => ({
-          value: loadFour(asm, pointer.get, steps[i]!, lanes),
+      const together = vectorsTogether(asm, expr);
+      const results = Array.from({ length: together }, () => asm.v128Local());
+      const pointers = [to!, ...from];
+      const argsAt = (bytes: (operand: number) => number, lanes: number) =>
+        from.map((pointer, i) => ({
+          value: loadFour(asm, asm.op('i32.add', pointer.get, asm.i32(bytes(i))), steps[i]!, lanes),
           dtype: operands[i]!.dtype,
         }));
+      /** So many vectors next to each other; of the last, some lanes. */
+      const some = (vectors: number, lanes: number): Expr => {
+        const own = results.slice(0, vectors);
         return asm.seq(
-          result.set(emitScalar(asm, expr, args)),
-          storeLanes(asm, to!.get, result, lanes, outStep),
+          emitScalars(
+            asm,
+            expr,
+            own.map((_, v) => argsAt((i) => 4 * v * steps[i]!, lanes)),
+            own,
+          ),
+          ...own.map((result, v) =>
+            storeLanes(
+              asm,
+              v ? asm.op('i32.add', to!.get, asm.i32(4 * v * outStep!)) : to!.get,
+              result,
+              lanes,
+              outStep,
+            ),
+          ),
         );
       };
       const vectors = (inner.extent - tail) / 4;
-      const advance = [to!, ...from].map((pointer, i) => pointer.advance(4 * inner.steps[i]!));
-      const rewind = [to!, ...from].map((pointer, i) =>
-        pointer.advance(-4 * vectors * inner.steps[i]!),
-      );
+      const [groups, single] = [Math.floor(vectors / together), vectors % together];
+      const advance = (count: number) =>
+        pointers.map((pointer, i) => pointer.advance(4 * count * inner.steps[i]!));
+      const run = (count: number, size: number) =>
+        asm.range(asm.i32Local(), 0, count, 1, asm.seq(some(size, 4), ...advance(size)));
       const row = asm.seq(
-        asm.range(asm.i32Local(), 0, vectors, 1, asm.seq(four(4), ...advance)),
-        tail > 0 ? four(tail) : asm.seq(),
-        ...(loops.length > 1 && vectors > 0 ? rewind : []),
+        run(groups, together),
+        run(single, 1),
+        tail > 0 ? some(1, tail) : asm.seq(),
+        ...(loops.length > 1 && vectors > 0 ? advance(-vectors) : []),
       );
       return nest(asm, loops.slice(0, -1), [to!, ...from], row);
     },

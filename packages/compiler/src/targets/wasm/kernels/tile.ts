@@ -13,6 +13,7 @@ import type { Reread } from '../../../devices/work.ts';
 import type { Assembler, Expr, Local } from '../assembler.ts';
 import { type Loop, nest } from '../walk.ts';
 import { type Finishing, finish, offset } from './epilogue.ts';
+import { inTiles, type PixelRow } from './pixel-row.ts';
 
 /** Outputs of a block: two vectors. */
 export const blockLanes = 8;
@@ -177,34 +178,6 @@ function overTable(
       ),
     ),
     weights.set(first.get),
-  );
-}
-
-/** How pixels of a row are taken together. */
-export interface PixelRow {
-  readonly pixels: number;
-  /** As many as one tile holds. */
-  readonly held: number;
-  /** Bytes that each pointer moves from one pixel to the next. */
-  readonly steps: readonly number[];
-}
-
-/** Statement: a row of pixels in nearly equal tiles; the pointers are back at its start afterwards. */
-export function inTiles(
-  asm: Assembler,
-  { pixels, held, steps }: PixelRow,
-  pointers: readonly Local[],
-  tile: (pixels: number) => Expr,
-): Expr {
-  const tiles = Math.ceil(pixels / held);
-  const small = Math.floor(pixels / tiles);
-  const larger = pixels - small * tiles;
-  const run = (size: number, count: number): Expr =>
-    nest(asm, [{ extent: count, steps: steps.map((step) => step * size) }], pointers, tile(size));
-  return asm.seq(
-    larger > 0 ? run(small + 1, larger) : asm.seq(),
-    tiles > larger ? run(small, tiles - larger) : asm.seq(),
-    ...pointers.map((pointer, i) => pointer.advance(-pixels * steps[i]!)),
   );
 }
 
