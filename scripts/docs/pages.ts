@@ -2,6 +2,7 @@
 
 import { devicesPage } from './devices-page.ts';
 import { errorsPage } from './errors-page.ts';
+import { onnxPage } from './onnx-page.ts';
 import { opsPage } from './ops-page.ts';
 import { schemesPage } from './schemes-page.ts';
 
@@ -9,6 +10,7 @@ import { schemesPage } from './schemes-page.ts';
 export const pages: Readonly<Record<string, () => string>> = {
   'docs/devices.md': devicesPage,
   'docs/errors.md': errorsPage,
+  'docs/onnx.md': onnxPage,
   'docs/ops.md': opsPage,
   'docs/schemes.md': schemesPage,
 };

@@ -5,7 +5,16 @@ import { createHash } from 'node:crypto';
 import { readFile, realpath } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { compile, showProfile } from '@espalier/compiler';
-import { type ExternalReader, externalDataIn, importOnnx, readOnnx } from '@espalier/importers';
+import {
+  type ExternalReader,
+  externalDataIn,
+  type ImportOptions,
+  importOnnx,
+  type OnnxModel,
+  readOnnx,
+  type Survey,
+  surveyOnnx,
+} from '@espalier/importers';
 import type { Graph } from '@espalier/ir';
 import type { Program } from '@espalier/runtime';
 import type { Cache } from './cache.ts';
@@ -124,13 +133,37 @@ export function readModel(
     externalReads.push({ location, offset, length, sha256: sha256(data) });
     return data;
   };
-  const options = { file: basename(file), external: noting };
+  const { model, options } = openModel(bytes, file, { shape, input }, noting);
+  return { graph: importOnnx(model, options), externalReads };
+}
+
+/**
+ * What would become of each operator of a model.
+ *
+ * @throws {EspalierError} as `surveyOnnx` does
+ */
+export function surveyModel(
+  bytes: Uint8Array,
+  file: string,
+  given: Pick<Directives, 'shape' | 'input'>,
+): Survey {
+  const external = externalDataIn(dirname(file), basename(file));
+  const { model, options } = openModel(bytes, file, given, external);
+  return surveyOnnx(model, options);
+}
+
+/** A model, and how it is imported. */
+function openModel(
+  bytes: Uint8Array,
+  file: string,
+  { shape, input }: Pick<Directives, 'shape' | 'input'>,
+  external: ExternalReader,
+): { readonly model: OnnxModel; readonly options: ImportOptions } {
+  const options = { file: basename(file), external };
   const model = readOnnx(bytes, options);
   const stored = new Set(model.graph.initializer.map(({ name }) => name));
   const inputs = model.graph.input.map(({ name }) => name).filter((name) => !stored.has(name));
-  const shapes = nameShapes(shape, inputs);
-  const graph = importOnnx(model, { ...options, shapes, values: input });
-  return { graph, externalReads };
+  return { model, options: { ...options, shapes: nameShapes(shape, inputs), values: input } };
 }
 
 /** Gives the shape without a name to the only input. */

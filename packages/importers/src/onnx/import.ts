@@ -33,6 +33,8 @@ export interface ImportOptions extends ReadOptions {
   readonly values?: Readonly<Record<string, Tensor | number>>;
   /** Elements of initializers whose data the file leaves out. */
   readonly fill?: (name: string, dims: readonly number[]) => Float32Array | undefined;
+  /** Is told of every call that has been imported, and the nodes that it has become. */
+  readonly observe?: (call: Call, results: readonly Node[]) => void;
 }
 
 /** The most elements that the importers of one model may make up: 256 MiB of tables and zeros. */
@@ -122,6 +124,7 @@ export function importOnnx(source: Uint8Array | OnnxModel, options: ImportOption
   const importCalls = (list: readonly Call[]) => {
     for (const call of list) {
       const results = importCall(call, shared);
+      options.observe?.(call, results.flatMap(nodesOf));
       call.outputs.forEach((name, i) => {
         const result = results[i];
         if (name === '' || result === undefined) return;
@@ -192,6 +195,11 @@ function importCall(call: Call, shared: Shared): (Value | undefined)[] {
     throw error;
   }
 }
+
+const nodesOf = (value: Value | undefined): readonly Node[] => {
+  if (value === undefined) return [];
+  return value.result.kind === 'sequence' ? value.result.items : [value.result];
+};
 
 /** A small constant's value in place of its computation. */
 function folded(node: Node, { b, known }: Shared): Node {

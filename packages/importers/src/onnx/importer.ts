@@ -74,6 +74,8 @@ export interface Site {
 export interface Importer {
   /** The first version of the operator set that it follows; default 7. */
   readonly since?: number;
+  /** What a user has to know, for the table in docs/onnx.md. */
+  readonly note?: string;
   /** Whether it only moves elements, so that integers beyond 32 bits may pass through. */
   readonly moves?: true | ((site: Site) => boolean);
   /** The number of ONNX's element type of result 0; by default that of operand 0, if it only moves elements. */

@@ -3,10 +3,27 @@
 import type { Location } from '@espalier/ir';
 import { unsupportedOp } from '../errors.ts';
 import type { Call } from './flatten.ts';
-import { importerOf } from './ops/index.ts';
+import { importerOf, sinceOf } from './ops/index.ts';
 
-/** The first operator set with importers, unless one says otherwise. What a set beyond 23 changes is taken to be nothing. */
-const oldestOpset = 7;
+/** Every operator without an importer, in words, with the calls of it; those in the bodies of loops too. */
+export function unknownOps(calls: readonly Call[]): ReadonlyMap<string, readonly Call[]> {
+  const unknown = new Map<string, Call[]>();
+  const visit = (call: Call) => {
+    const { op, domain, opset, label, bodies } = call;
+    const importer = importerOf(op, domain);
+    if (importer === undefined || opset < sinceOf(importer, domain)) {
+      const key = `${domain && `${domain}.`}${op} (opset ${opset})`;
+      const list = unknown.get(key) ?? [];
+      unknown.set(key, list);
+      list.push(call);
+    }
+    // Of branches only the one that is taken matters, and which one that is comes out later.
+    if (op !== 'If')
+      for (const [name, body] of bodies) body.expand([], `${label}/${name}`).calls.forEach(visit);
+  };
+  calls.forEach(visit);
+  return unknown;
+}
 
 /**
  * Lists every operator without an importer, with its nodes; those in the bodies of loops
@@ -15,24 +32,10 @@ const oldestOpset = 7;
  * @throws {EspalierError} UNSUPPORTED_OP
  */
 export function refuseUnknown(calls: readonly Call[], at: Location): void {
-  const unknown = new Map<string, string[]>();
-  const visit = ({ op, domain, opset, label, bodies }: Call) => {
-    const importer = importerOf(op, domain);
-    const since = importer?.since ?? (domain === '' ? oldestOpset : 1);
-    if (importer === undefined || opset < since) {
-      const key = `${domain && `${domain}.`}${op} (opset ${opset})`;
-      const labels = unknown.get(key) ?? [];
-      unknown.set(key, labels);
-      labels.push(label);
-    }
-    // Of branches only the one that is taken matters, and which one that is comes out later.
-    if (op !== 'If')
-      for (const [name, body] of bodies) body.expand([], `${label}/${name}`).calls.forEach(visit);
-  };
-  calls.forEach(visit);
+  const unknown = unknownOps(calls);
   if (unknown.size > 0)
     throw unsupportedOp(
-      [...unknown].map(([key, labels]) => `${key}: ${labels.join(', ')}`),
+      [...unknown].map(([key, uses]) => `${key}: ${uses.map(({ label }) => label).join(', ')}`),
       at,
     );
 }

@@ -84,6 +84,6 @@ export const casts: Importers = {
       return convert(site, site.input(0), element ?? site.input(1).type);
     },
   },
-  Dropout: { import: dropout },
+  Dropout: { note: 'at inference', import: dropout },
   Identity: { moves: true, import: (site) => site.any(0) },
 };

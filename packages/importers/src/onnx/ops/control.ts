@@ -64,7 +64,6 @@ function stacked({ b }: Site, rows: readonly Node[], axis: number): Node {
 
 /** The body takes states and one slice of each scanned input, and gives states and slices. */
 function scan(site: Site): readonly Result[] {
-  if (site.opset < 9) throw site.unsupported('Scan before version 9');
   const { attributes, b } = site;
   const scans = attributes.int('num_scan_inputs');
   const states = site.inputCount - scans;
@@ -123,10 +122,12 @@ function sequenceMap(site: Site): readonly Result[] {
   }));
 }
 
+const known = 'where conditions and counts are known at import; `?input=` makes an input known';
+
 /** Branches and loops, by ONNX name. */
 export const control: Importers = {
-  If: { import: conditional },
-  Loop: { import: loop },
-  Scan: { import: scan },
+  If: { note: known, import: conditional },
+  Loop: { note: known, import: loop },
+  Scan: { since: 9, note: 'one round for each slice', import: scan },
   SequenceMap: { import: sequenceMap },
 };

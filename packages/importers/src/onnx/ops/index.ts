@@ -73,7 +73,29 @@ export function importerOf(op: string, domain: string): Importer | undefined {
   return own && Object.hasOwn(own, op) ? own[op] : undefined;
 }
 
-/** Names of all operators that can be imported, by domain, sorted; ONNX's own domain is ''. */
-export const importedOps: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
-  Object.entries(domains).map(([domain, own]) => [domain, Object.keys(own).sort()]),
+/** An operator that can be imported. */
+export interface ImportedOp {
+  readonly operator: string;
+  /** Empty for ONNX's own. */
+  readonly domain: string;
+  /** The first version of the operator set that its importer follows. */
+  readonly since: number;
+  readonly note: string;
+}
+
+/** Every operator that can be imported, sorted. */
+export const importedOps: readonly ImportedOp[] = Object.entries(domains).flatMap(([domain, own]) =>
+  Object.entries(own)
+    .map(([operator, importer]) => ({
+      operator,
+      domain,
+      since: sinceOf(importer, domain),
+      note: importer.note ?? '',
+    }))
+    .sort((a, b) => (a.operator < b.operator ? -1 : 1)),
 );
+
+/** The first operator set with importers, unless one says otherwise. What a set beyond 23 changes is taken to be nothing. */
+export function sinceOf({ since }: Importer, domain: string): number {
+  return since ?? (domain === '' ? 7 : 1);
+}

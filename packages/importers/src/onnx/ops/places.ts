@@ -229,15 +229,18 @@ function reverseSequence(site: Site): Node {
 export const places: Importers = {
   ArgMax: extreme('max'),
   ArgMin: extreme('min'),
-  Compress: { import: compress },
+  Compress: { note: 'the condition is known at import', import: compress },
   CumSum: { import: cumSum },
   EyeLike: { import: eyeLike },
   Hardmax: { import: hardmax },
-  NonMaxSuppression: { import: nonMaxSuppression },
-  NonZero: { import: nonZero },
+  NonMaxSuppression: {
+    note: 'rows of −1 stand behind the boxes that stay, unless these are known at import',
+    import: nonMaxSuppression,
+  },
+  NonZero: { note: 'of what is known at import', import: nonZero },
   OneHot: { import: oneHot },
   ReverseSequence: { import: reverseSequence },
   TopK: { import: topK },
   Trilu: { import: triangle },
-  Unique: { import: unique },
+  Unique: { note: 'of what is known at import, without an axis', import: unique },
 };

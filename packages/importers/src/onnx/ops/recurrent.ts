@@ -114,6 +114,7 @@ interface Extents {
 }
 
 const layer = (cell: Cell): Importer => ({
+  note: `at most ${mostSteps} steps, each written out`,
   import(site) {
     const { b, attributes } = site;
     const batchFirst = attributes.int('layout', 0) !== 0;

@@ -114,4 +114,6 @@ function roiAlign(site: Site): Node {
 }
 
 /** Regions of images, by ONNX name. */
-export const regions: Importers = { RoiAlign: { import: roiAlign } };
+export const regions: Importers = {
+  RoiAlign: { note: '`sampling_ratio` at least 1', import: roiAlign },
+};

@@ -63,24 +63,28 @@ function concatFromSequence(site: Site): Result {
   return parts.length === 1 ? parts[0]! : b.concat(parts, { axis });
 }
 
+const note = 'lengths and positions are known at import';
+
 /** Operators on sequences, by ONNX name. */
 export const sequences: Importers = {
-  ConcatFromSequence: { import: concatFromSequence },
+  ConcatFromSequence: { note, import: concatFromSequence },
   SequenceAt: {
+    note,
     import: (site) => {
       const items = site.sequence(0);
       return items[position(site, 1, items.length, 0)]!;
     },
   },
-  SequenceConstruct: { import: (site) => sequence(site.inputs()) },
-  SequenceEmpty: { import: () => sequence([]) },
+  SequenceConstruct: { note, import: (site) => sequence(site.inputs()) },
+  SequenceEmpty: { note, import: () => sequence([]) },
   SequenceErase: {
+    note,
     import: (site) => {
       const items = site.sequence(0);
       return sequence(items.toSpliced(position(site, 1, items.length, items.length - 1), 1));
     },
   },
-  SequenceInsert: { import: insert },
-  SequenceLength: { import: (site) => site.b.value(site.sequence(0).length, 'i32') },
-  SplitToSequence: { import: splitToSequence },
+  SequenceInsert: { note, import: insert },
+  SequenceLength: { note, import: (site) => site.b.value(site.sequence(0).length, 'i32') },
+  SplitToSequence: { note, import: splitToSequence },
 };
