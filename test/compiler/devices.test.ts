@@ -33,7 +33,7 @@ function pricing(kernel: string, ns: number): Profile {
   const wasm = profileOf('wasm');
   const list = { ns: { arithmetic: ns }, measuredNs: [1, 1e9] } as const;
   const any = { ...list, ns: { arithmetic: 1 } };
-  const module = { any, kernels: { [kernel]: list }, cold: {} };
+  const module = { any, kernels: { [kernel]: list }, program: { step: 0, floor: {} } };
   return { ...wasm, prices: { plain: module, relaxed: module } };
 }
 
@@ -163,8 +163,8 @@ t.test('a profile of another form is refused with the place', async (t) => {
   const list = { ns: { arithmetic: 1 }, measuredNs: [0, 1] };
   const prices = (any: unknown) => ({
     prices: {
-      plain: { any, kernels: {}, cold: {} },
-      relaxed: { any: list, kernels: {}, cold: {} },
+      plain: { any, kernels: {}, program: { step: 0, floor: {} } },
+      relaxed: { any: list, kernels: {}, program: { step: 0, floor: {} } },
     },
   });
   refuses(prices({ ns: { arithmetic: -1 }, measuredNs: [0, 1] }), /ns\.arithmetic/);

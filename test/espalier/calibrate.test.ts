@@ -89,6 +89,9 @@ t.test('times of other programs than those that were sent make no profile', asyn
   t.throws(() => fit([{ id: first!.id, ns: [1] }]), { code: 'BAD_MEASUREMENTS' }, 'too few times');
   t.throws(() => fit([]), { code: 'BAD_MEASUREMENTS' }, 'none');
   const profile = fit([{ id: first!.id, ns: first!.work.map(() => 5000) }]);
+  const slow = { id: first!.id, ns: first!.work.map(() => 90_000) };
+  const quick = { id: first!.id, ns: first!.work.map(() => 5000) };
+  t.same(fit([slow, quick]).prices, profile.prices, 'of two passes the least times count');
   t.same(profile.modules, ['plain'], 'a device that runs one module has prices of one');
   t.equal(profile.prices.relaxed, undefined, 'and of no other');
 });

@@ -1,18 +1,16 @@
 // From measured times to prices.
 
-import { displaced, timeOf } from './latency.ts';
+import { timeInProgram, timeOf } from './latency.ts';
 import { nonNegativeLeastSquares } from './nnls.ts';
-import type { ColdPrices, ModulePrices, PriceList } from './profile.ts';
+import type { ModulePrices, PriceList, ProgramPrices } from './profile.ts';
 import {
   type Caches,
   type Feature,
   type Features,
   features,
   featuresOf,
-  levels,
   roundBytesOf,
   type SimdModule,
-  sumOf,
   type Work,
 } from './work.ts';
 
@@ -41,62 +39,77 @@ interface Row {
 }
 
 /** Prices that make the relative errors of some rows least, those far off counting less. */
-function fitRows<F extends Feature>(
-  rows: readonly Row[],
-  columns: readonly F[],
-  given: (row: Row) => number = () => 0,
-): Readonly<Partial<Record<F, number>>> {
-  if (rows.length === 0) return {} as Readonly<Partial<Record<F, number>>>; // nothing is known
+function fitList(rows: readonly Row[]): PriceList {
+  const times = rows.map(({ ns }) => ns);
+  const measuredNs = [Math.min(...times), Math.max(...times)] as const;
   let trust = rows.map(() => 1);
-  let prices = {} as Readonly<Partial<Record<F, number>>>; // nothing costs anything yet
+  let list: PriceList = { ns: {}, measuredNs };
   for (let round = 0; round < rounds; round++) {
     // Short steps are dominated by what is the same for all of them: they need not be exact.
     const weights = rows.map(({ ns }, i) => trust[i]! / (ns + 200));
     const solved = nonNegativeLeastSquares(
-      rows.map(({ counts }, i) => columns.map((feature) => weights[i]! * (counts[feature] ?? 0))),
-      rows.map((row, i) => weights[i]! * (row.ns - given(row))),
+      rows.map(({ counts }, i) => features.map((feature) => weights[i]! * (counts[feature] ?? 0))),
+      rows.map(({ ns }, i) => weights[i]! * ns),
     );
-    const priced = columns
-      .map((feature, i) => [feature, Number(solved[i]!.toPrecision(4))] as const)
+    const priced = features
+      .map((feature, i): [Feature, number] => [feature, Number(solved[i]!.toPrecision(4))])
       .filter(([, price]) => price > 0);
-    prices = Object.fromEntries(priced) as typeof prices; // the keys are the columns
-    trust = rows.map((row) => {
-      const error = Math.abs((given(row) + timeOf(row.counts, prices)) / row.ns - 1);
+    list = { ns: Object.fromEntries(priced), measuredNs };
+    trust = rows.map(({ counts, ns }) => {
+      const error = Math.abs(timeOf(counts, list.ns) / ns - 1);
       return error <= outlying ? 1 : outlying / error;
     });
   }
-  return prices;
+  return list;
 }
 
-function fitList(rows: readonly Row[]): PriceList {
-  const times = rows.map(({ ns }) => ns);
-  return { ns: fitRows(rows, features), measuredNs: [Math.min(...times), Math.max(...times)] };
-}
+/** Floors that are tried, in ns a byte: from 500 down to 4 GB/s. */
+const floorsTried = Array.from({ length: 15 }, (_, i) =>
+  Number((0.002 * 2 ** (i / 2)).toPrecision(3)),
+);
+/** Extra times of a step that are tried, in ns. */
+const stepsTried = [0, 50, 100, 200, 400, 700, 1000, 1500, 2000, 3000];
 
-/** What programs take beyond the sum of their steps, by the bytes that these displace. */
-function fitCold(
+/** What programs cost beyond the sum of their steps, where that can be told: the best of a grid. */
+function fitProgram(
   programs: readonly ProgramSample[],
-  lists: Omit<ModulePrices, 'cold'>,
+  lists: Omit<ModulePrices, 'program'>,
   module: SimdModule,
   caches: Caches,
-): ColdPrices {
-  const known = new Map<Row, number>();
-  const rows = programs.map(({ steps, ns }): Row => {
-    const roundBytes = roundBytesOf(steps);
-    const row = {
-      counts: sumOf(steps.map((step) => displaced(step, module, caches, roundBytes))),
-      ns,
-    };
-    const times = steps.map((step) =>
-      timeOf(featuresOf(step, module, caches), (lists.kernels[step.kernel] ?? lists.any).ns),
-    );
-    known.set(
-      row,
-      times.reduce((sum, time) => sum + time, 0),
-    );
-    return row;
-  });
-  return fitRows(rows, levels, (row) => known.get(row) ?? 0);
+): ProgramPrices {
+  const known = programs.map(({ steps, ns }) => ({
+    ns,
+    roundBytes: roundBytesOf(steps),
+    steps: steps.map((work) => ({
+      work,
+      hotNs: timeOf(featuresOf(work, module, caches), (lists.kernels[work.kernel] ?? lists.any).ns),
+    })),
+  }));
+  const badness = (prices: ProgramPrices): number =>
+    known
+      .map(({ ns, roundBytes, steps }) => {
+        const predicted = steps.reduce(
+          (sum, { work, hotNs }) =>
+            sum + timeInProgram(hotNs, work, prices, caches, module, roundBytes),
+          0,
+        );
+        // Of one that was disturbed no more is learnt the worse it is.
+        return Math.min(outlying, Math.abs(Math.log(predicted / ns)));
+      })
+      .reduce((sum, error) => sum + error, 0);
+  let best: ProgramPrices = { step: 0, floor: {} };
+  let least = badness(best);
+  const offer = (prices: ProgramPrices) => {
+    const error = badness(prices);
+    if (error < least) [best, least] = [prices, error];
+  };
+  // One after the other, and once more, since each bears on the others.
+  for (let round = 0; round < 2; round++) {
+    for (const level of ['fromMemory', 'fromL3', 'fromL2'] as const)
+      for (const price of floorsTried) offer({ ...best, floor: { ...best.floor, [level]: price } });
+    for (const step of stepsTried) offer({ ...best, step });
+  }
+  return best;
 }
 
 /** The prices of one module's code: for each kernel that was measured, and for all others. */
@@ -116,5 +129,5 @@ export function fitPrices(
       names.map((name) => [name, fitList(rows.filter(({ kernel }) => kernel === name))]),
     ),
   };
-  return { ...lists, cold: fitCold(programs, lists, module, caches) };
+  return { ...lists, program: fitProgram(programs, lists, module, caches) };
 }

@@ -1,13 +1,13 @@
 // How long a program takes on a device: counts times prices, step by step.
 
 import { assert } from '@espalier/ir';
-import type { ColdPrices, ModulePrices, PriceList, Profile } from './profile.ts';
+import type { ModulePrices, PriceList, Profile, ProgramPrices } from './profile.ts';
 import {
   type Caches,
   type Feature,
   type Features,
   featuresOf,
-  levels,
+  levelsOf,
   roundBytesOf,
   type SimdModule,
   type Work,
@@ -32,26 +32,12 @@ export interface Latency {
 const trustedReach = 8;
 
 /** The time of some features, in ns. */
-export function timeOf(counts: Features, prices: PriceList['ns'] | ColdPrices): number {
-  const list: PriceList['ns'] = prices;
+export function timeOf(counts: Features, list: PriceList['ns']): number {
   let total = 0;
   // The entries of a record have the types that it declares.
   for (const [feature, count] of Object.entries(counts) as [Feature, number][])
     total += count * (list[feature] ?? 0);
   return total;
-}
-
-/** Bytes that come from further away in a program than where the step is run over and over. */
-export function displaced(
-  work: Work,
-  module: SimdModule,
-  caches: Caches,
-  roundBytes: number,
-): Features {
-  const hot = featuresOf(work, module, caches);
-  const cold = featuresOf(work, module, caches, roundBytes);
-  const more = levels.map((level) => [level, Math.max(0, (cold[level] ?? 0) - (hot[level] ?? 0))]);
-  return Object.fromEntries(more);
 }
 
 /** The prices of a module; the device has to run it. */
@@ -61,10 +47,24 @@ export function pricesOf({ prices, name }: Profile, module: SimdModule): ModuleP
   return found;
 }
 
+/** The time of a step that is run over and over, in ns, at least that which its data take in a program. */
+export function timeInProgram(
+  hotNs: number,
+  work: Work,
+  { step, floor }: ProgramPrices,
+  caches: Caches,
+  module: SimdModule,
+  roundBytes: number,
+): number {
+  return (
+    Math.max(hotNs, timeOf(levelsOf(featuresOf(work, module, caches, roundBytes)), floor)) + step
+  );
+}
+
 /**
  * The time of one step, in ns, and whether it is a guess.
  *
- * @param roundBytes Bytes that are touched between two runs of it; by default its own.
+ * @param roundBytes Bytes that are touched between two runs of it in a program; 0 where it is run over and over.
  */
 export function stepTime(
   work: Work,
@@ -72,11 +72,12 @@ export function stepTime(
   module: SimdModule,
   roundBytes = 0,
 ): { readonly ns: number; readonly guessed: boolean } {
-  const { kernels, any, cold } = pricesOf(profile, module);
+  const { kernels, any, program } = pricesOf(profile, module);
   const own = kernels[work.kernel];
   const { ns: prices, measuredNs } = own ?? any;
   const hot = timeOf(featuresOf(work, module, profile.caches), prices);
-  const ns = hot + timeOf(displaced(work, module, profile.caches, roundBytes), cold);
+  const ns =
+    roundBytes > 0 ? timeInProgram(hot, work, program, profile.caches, module, roundBytes) : hot;
   const [least, most] = measuredNs;
   const outside = ns > most * trustedReach || ns < least / trustedReach;
   return { ns, guessed: !own || outside };

@@ -30,15 +30,19 @@ export interface ModulePrices {
   /** For kernels that were not measured: fitted to all of them together. */
   readonly any: PriceList;
   readonly kernels: Readonly<Record<string, PriceList>>;
-  /**
-   * Nanoseconds a byte that comes from further away than where the step is run over and over:
-   * what the other steps of a program displace.
-   */
-  readonly cold: ColdPrices;
+  readonly program: ProgramPrices;
 }
 
-/** Nanoseconds a byte, by where it comes from. */
-export type ColdPrices = Readonly<Partial<Record<(typeof levels)[number], number>>>;
+/** What the steps of a program cost beyond what they do where each is run over and over. */
+export interface ProgramPrices {
+  /** Nanoseconds a step: its code and its operands are cold. */
+  readonly step: number;
+  /**
+   * Nanoseconds a byte, by where it comes from: however few instructions a step executes, its data arrive
+   * no faster. The others of a program have displaced them.
+   */
+  readonly floor: Readonly<Partial<Record<(typeof levels)[number], number>>>;
+}
 
 /** A device. */
 export interface Profile {
@@ -132,20 +136,24 @@ function priceList(value: unknown, at: Path): PriceList {
 }
 
 function modulePrices(value: unknown, at: Path): ModulePrices {
-  const found = only(record(value, at), ['any', 'kernels', 'cold'], at);
-  const cold = only(record(found.cold, `${at}.cold`), levels, `${at}.cold`);
+  const found = only(record(value, at), ['any', 'kernels', 'program'], at);
+  const program = only(record(found.program, `${at}.program`), ['step', 'floor'], `${at}.program`);
+  const floor = only(record(program.floor, `${at}.program.floor`), levels, `${at}.program.floor`);
   const kernels = Object.entries(record(found.kernels, `${at}.kernels`));
   return {
     any: priceList(found.any, `${at}.any`),
     kernels: Object.fromEntries(
       kernels.map(([name, list]) => [name, priceList(list, `${at}.kernels.${name}`)]),
     ),
-    cold: Object.fromEntries(
-      Object.entries(cold).map(([name, price]) => [
-        name,
-        number(price, `${at}.cold.${name}`, 0, 1e9),
-      ]),
-    ),
+    program: {
+      step: number(program.step, `${at}.program.step`, 0, 1e9),
+      floor: Object.fromEntries(
+        Object.entries(floor).map(([name, price]) => [
+          name,
+          number(price, `${at}.program.floor.${name}`, 0, 1e9),
+        ]),
+      ),
+    },
   };
 }
 

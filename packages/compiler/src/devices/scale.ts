@@ -32,12 +32,12 @@ export function scaledPrices(from: Profile, to: Facts): Profile['prices'] {
     ns: scaled(ns),
     measuredNs: [least * clock, most * clock],
   });
-  const module = ({ any, kernels, cold }: ModulePrices): ModulePrices => ({
+  const module = ({ any, kernels, program }: ModulePrices): ModulePrices => ({
     any: list(any),
     kernels: Object.fromEntries(
       Object.entries(kernels).map(([name, prices]) => [name, list(prices)]),
     ),
-    cold: scaled(cold),
+    program: { step: program.step * clock, floor: scaled(program.floor) },
   });
   return Object.fromEntries(
     Object.entries(from.prices).map(([name, prices]) => [name, module(prices)]),

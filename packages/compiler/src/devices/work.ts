@@ -80,6 +80,10 @@ export function sumOf(parts: readonly Features[]): Features {
 export const footprint = ({ constantBytes, activationBytes }: Work): number =>
   constantBytes + activationBytes;
 
+/** What comes from the levels of memory alone. */
+export const levelsOf = (counts: Features): Features =>
+  Object.fromEntries(levels.map((level) => [level, counts[level] ?? 0]));
+
 /** Bytes that are touched between two runs of a step of a program. */
 export const roundBytesOf = (steps: readonly Work[]): number =>
   steps.reduce((sum, { constantBytes }) => sum + constantBytes, 0) +

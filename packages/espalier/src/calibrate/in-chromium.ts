@@ -5,6 +5,7 @@ import { accessSync, constants, mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import type { SimdModule } from '@espalier/compiler';
 import { browserStopped, noBrowser } from '../errors.ts';
 import type { Measurements } from './measurements.ts';
 import { serveCalibration } from './server.ts';
@@ -45,14 +46,16 @@ export function findBrowser(): string {
 /**
  * Times everything in a headless Chromium.
  *
+ * @param only The one module to time; by default all that it runs.
  * @throws {EspalierError} NO_BROWSER, BROWSER_STOPPED
  */
 export async function measureInChromium(
   subjects: Subjects,
   onProgress: (done: number, count: number) => void = () => undefined,
+  only?: SimdModule,
 ): Promise<Measurements> {
   const browser = findBrowser();
-  const server = await serveCalibration(subjects, {}, onProgress);
+  const server = await serveCalibration(subjects, { only }, onProgress);
   const profile = mkdtempSync(join(tmpdir(), 'espalier-calibrate-'));
   // Containers, and root, have no sandbox to offer.
   const sandbox = process.getuid?.() === 0 ? ['--no-sandbox'] : [];

@@ -38,14 +38,15 @@ const show = (text: string, done: number): void => {
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 
 async function calibrate(): Promise<void> {
-  const { count } = await ask<{ count: number }>('groups');
+  const { count, only } = await ask<{ count: number; only?: Module }>('groups');
   const now = () => performance.now();
   const clock = { now, batchMs: Math.max(1, 20 * tickOf(now)) };
   const timings: Record<Module, { id: string; ns: number[] }[]> = { plain: [], relaxed: [] };
-  const modules: Module[] = ['plain'];
+  const modules: Module[] = [only ?? 'plain'];
   for (let group = 0; group < count; group++) {
     for (const subject of await ask<SentSubject[]>(`groups/${group}`)) {
       if (
+        !only &&
         group === 0 &&
         !modules.includes('relaxed') &&
         WebAssembly.validate(bytesOf(subject.relaxed))

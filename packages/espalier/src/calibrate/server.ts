@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { SimdModule } from '@espalier/compiler';
 import { EspalierError } from '@espalier/ir';
 import { badMeasurements } from '../errors.ts';
 import { strip } from '../runtime-files.ts';
@@ -45,6 +46,16 @@ export interface CalibrationServer {
   close(): Promise<void>;
 }
 
+/** Where to serve, and what is wanted. */
+export interface ServerOptions {
+  /** Interface to listen on: `0.0.0.0` for devices in the network; default this machine alone. */
+  readonly host?: string;
+  /** By default any that is free. */
+  readonly port?: number;
+  /** The one module to time; by default all that the device runs. */
+  readonly only?: SimdModule | undefined;
+}
+
 /** The code of a module beside this one, for browsers. */
 async function script(name: string): Promise<string> {
   const built = import.meta.url.endsWith('.js');
@@ -69,12 +80,11 @@ const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base6
 /**
  * Starts serving.
  *
- * @param host Interface to listen on: `0.0.0.0` for devices in the network.
  * @param onProgress Told which group was asked for, of how many.
  */
 export async function serveCalibration(
   subjects: Subjects,
-  { host = 'localhost', port = 0 }: { readonly host?: string; readonly port?: number } = {},
+  { host = 'localhost', port = 0, only }: ServerOptions = {},
   onProgress: (done: number, count: number) => void = () => undefined,
 ): Promise<CalibrationServer> {
   let settle: (report: Measurements) => void = () => undefined;
@@ -90,7 +100,7 @@ export async function serveCalibration(
     '/': async () => ['text/html; charset=utf-8', html],
     '/page.js': async () => ['text/javascript', await script('page')],
     '/time-program.js': async () => ['text/javascript', await script('time-program')],
-    '/groups': async () => ['application/json', JSON.stringify({ count: subjects.count })],
+    '/groups': async () => ['application/json', JSON.stringify({ count: subjects.count, only })],
   };
   const groupAnswer = (index: number): string => {
     onProgress(index, subjects.count);

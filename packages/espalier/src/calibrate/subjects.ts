@@ -1,6 +1,7 @@
 // What a calibration times: the micro-kernels, compiled with every kernel that can run them.
 
 import {
+  type Compiled,
   compile,
   type MicroKernel,
   microKernels,
@@ -21,6 +22,30 @@ export interface Subject {
   readonly file?: Uint8Array;
 }
 
+/** A compiled program as a subject; with its weights file, if random weights would not do. */
+export function subjectOf(
+  id: string,
+  manner: Manner,
+  { program, modules, weights, report }: Compiled,
+  keepsWeights: boolean,
+): Subject {
+  const { run, load, pages, inputs } = program;
+  return {
+    id,
+    manner,
+    modules,
+    work: report.work,
+    ...(keepsWeights && { file: weights }),
+    program: {
+      run,
+      load,
+      pages,
+      inputs: inputs.map(({ byteOffset, shape }) => [byteOffset, elementsOf(shape)]),
+      weights: [program.weights.byteOffset, program.weights.bytes],
+    },
+  };
+}
+
 const elementsOf = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
 
 function subjectsOf({ name, manner, sparse, graph }: MicroKernel): Subject[] {
@@ -28,26 +53,13 @@ function subjectsOf({ name, manner, sparse, graph }: MicroKernel): Subject[] {
   const subjects: Subject[] = [];
   let kernels = 1;
   for (let index = 0; index < kernels; index++) {
-    const { program, modules, weights, report } = compile(built, {
+    const compiled = compile(built, {
       pick(_, able) {
         kernels = Math.max(kernels, able.length);
         return able[Math.min(index, able.length - 1)];
       },
     });
-    subjects.push({
-      id: `${name} #${index}`,
-      manner,
-      modules,
-      work: report.work,
-      ...(sparse && { file: weights }),
-      program: {
-        run: program.run,
-        load: program.load,
-        pages: program.pages,
-        inputs: program.inputs.map(({ byteOffset, shape }) => [byteOffset, elementsOf(shape)]),
-        weights: [program.weights.byteOffset, program.weights.bytes],
-      },
-    });
+    subjects.push(subjectOf(`${name} #${index}`, manner, compiled, sparse));
   }
   return subjects;
 }
@@ -58,6 +70,12 @@ export interface Subjects {
   readonly count: number;
   group(index: number): readonly Subject[];
 }
+
+/** The same subjects several times over: what was disturbed in one pass is not in another. */
+export const inPasses = (subjects: Subjects, passes: number): Subjects => ({
+  count: passes * subjects.count,
+  group: (index) => subjects.group(index % subjects.count),
+});
 
 /** All subjects, or those of every `stride`-th micro-kernel. */
 export function createSubjects(stride = 1): Subjects {

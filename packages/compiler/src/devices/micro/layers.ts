@@ -51,6 +51,11 @@ const convolutions: readonly Dims[] = [
     [64, 32, 80, 3, 1, 1],
     [128, 64, 20, 3, 1, 1],
     [192, 192, 12, 3, 1, 1],
+    [32, 32, 180, 3, 1, 1],
+    [64, 64, 112, 3, 1, 1],
+    [256, 512, 4, 3, 1, 1],
+    [512, 1024, 13, 3, 1, 1],
+    [160, 160, 6, 3, 1, 1],
   ],
   // first layers, larger windows, groups
   ...[
@@ -95,6 +100,7 @@ const linears: readonly Dims[] = [
   [1, 2048, 1000],
   [1, 256, 64],
   [1, 4096, 1024],
+  [1, 4096, 4096],
   [49, 448, 448],
   [196, 192, 576],
   [196, 192, 768],
@@ -116,6 +122,29 @@ const products: readonly Dims[] = [
   [12, 16, 64, 16],
 ];
 
+const silu = 'mul(a0, sigmoid(a0))';
+const hardSwish = 'mul(a0, min(max(add(mul(a0, 0.1666), 0.5), 0), 1))';
+const gelu = 'mul(a0, add(0.5, mul(0.5, erf(mul(a0, 0.7071)))))';
+const leaky = 'max(a0, mul(a0, 0.1))';
+
+/** `[inputs, outputs, size, taps, groups, epilogue]`: what follows may cost more than the sums. */
+const heavyEpilogues: readonly (readonly [number, number, number, number, number, string])[] = [
+  [16, 96, 56, 1, 1, silu],
+  [48, 288, 20, 1, 1, silu],
+  [192, 64, 14, 1, 1, silu],
+  [32, 64, 40, 1, 1, hardSwish],
+  [96, 384, 14, 1, 1, gelu],
+  [64, 32, 26, 1, 1, leaky],
+  [32, 32, 40, 3, 1, silu],
+  [64, 64, 28, 3, 1, silu],
+  [64, 128, 26, 3, 1, leaky],
+  [3, 32, 80, 3, 1, silu],
+  [96, 96, 56, 3, 96, silu],
+  [240, 240, 28, 5, 240, silu],
+  [672, 672, 14, 3, 672, silu],
+  [120, 120, 28, 5, 120, hardSwish],
+];
+
 /** One layer each. */
 export const layers: readonly MicroKernel[] = [
   ...convolutions.map(([i, o, size, taps, stride, groups]) =>
@@ -130,6 +159,18 @@ export const layers: readonly MicroKernel[] = [
   ),
   ...linears.map(([m, k, n]) =>
     micro(`linear ${m}×${k}→${n}`, (g) => g.linear(g.input([m!, k!]), n!, k!)),
+  ),
+  ...heavyEpilogues.map(([i, o, size, taps, groups, epilogue]) =>
+    micro(`conv ${taps}×${taps} ${i}→${o} at ${size}, groups ${groups}, then ${epilogue}`, (g) =>
+      g.conv(g.input([1, i, size, size]), o, i, taps, 1, groups, epilogue),
+    ),
+  ),
+  ...[
+    [197, 192, 768],
+    [49, 448, 320],
+    [1, 512, 512],
+  ].map(([m, k, n]) =>
+    micro(`linear ${m}×${k}→${n}, then ${gelu}`, (g) => g.linear(g.input([m!, k!]), n!, k!, gelu)),
   ),
   ...products.map(([batch, m, k, n]) =>
     micro(`matmul ${batch} of ${m}×${k}×${n}`, (g) =>

@@ -20,6 +20,7 @@ const shapes4: readonly Dims[] = [
   [1, 96, 112, 112],
   [1, 24, 9, 9],
   [1, 256, 56, 56],
+  [1, 32, 208, 208],
 ];
 
 /** Twice as many rows, each from two. */
@@ -58,6 +59,12 @@ export const movers: readonly MicroKernel[] = [
     ),
     micro(`mean of ${c} channels at ${h}`, (g) =>
       g.add(`reduce(${g.input([n!, c!, h!, w!])}) {axes: [2, 3], keepDims: true, kind: sum}`),
+    ),
+    micro(`maximum over ${c} channels at ${h}`, (g) =>
+      g.add(`reduce(${g.input([n!, c!, h!, w!])}) {axes: [1], keepDims: true, kind: max}`),
+    ),
+    micro(`minimum of ${c} channels at ${h}`, (g) =>
+      g.add(`reduce(${g.input([n!, c!, h!, w!])}) {axes: [2, 3], keepDims: false, kind: min}`),
     ),
     micro(`resize of ${c} at ${h}`, (g) => resized(g, g.input([n!, c!, h!, w!]), h!)),
     micro(`concat of ${c} at ${h}`, (g) =>

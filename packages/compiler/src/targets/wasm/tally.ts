@@ -9,6 +9,7 @@ export const instructionKinds = [
   'vectorStore',
   'wordStore',
   'arithmetic',
+  'extreme',
   'division',
   'integer',
   'branch',
@@ -45,6 +46,8 @@ export function kindOf(name: string): InstructionKind | undefined {
   if (name.includes('.load')) return 'wordLoad';
   if (name.includes('.store')) return 'wordStore';
   if (name.endsWith('.const')) return undefined;
+  // With NaNs and the sign of zero in mind, these are several instructions on some processors.
+  if (/^f32x4\.(min|max)$/.test(name)) return 'extreme';
   if (/\.(div|rem|sqrt)/.test(name)) return 'division';
   return name.startsWith('i32.') ? 'integer' : 'arithmetic';
 }

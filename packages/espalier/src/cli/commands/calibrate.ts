@@ -13,7 +13,7 @@ import { measureInChromium } from '../../calibrate/in-chromium.ts';
 import { measureInNode } from '../../calibrate/in-node.ts';
 import type { Measurements } from '../../calibrate/measurements.ts';
 import { serveCalibration } from '../../calibrate/server.ts';
-import { createSubjects, type Subjects } from '../../calibrate/subjects.ts';
+import { createSubjects, inPasses, type Subjects } from '../../calibrate/subjects.ts';
 import { badOption } from '../../errors.ts';
 import { didYouMean } from '../../nearest.ts';
 import { localProfilePath } from '../../targets.ts';
@@ -32,6 +32,10 @@ const args = {
   },
   host: { type: 'string', description: 'address to serve on', default: '0.0.0.0' },
   port: { type: 'string', description: 'port to serve on; default any that is free' },
+  passes: {
+    type: 'string',
+    description: 'how often all is timed, where others use the device too; default 1',
+  },
   stride: { type: 'string', description: 'time only every n-th kernel; for tests' },
 } as const satisfies ArgsDef;
 
@@ -85,9 +89,10 @@ export const calibrate: CommandDef<typeof args> = defineCommand({
     const stride = Math.max(1, whole('stride', args.stride, 1, microKernels.length));
     const port = whole('port', args.port, 0, 65_535);
     const subjects = createSubjects(stride);
+    const timed = inPasses(subjects, Math.max(1, whole('passes', args.passes, 1, 20)));
     const measurements = args.local
-      ? await (args.chromium ? measureInChromium : measureInNode)(subjects, report)
-      : await measureOnDevice(subjects, args.host, port);
+      ? await (args.chromium ? measureInChromium : measureInNode)(timed, report)
+      : await measureOnDevice(timed, args.host, port);
     const { agent } = measurements;
     const name = args.name ?? (args.local ? 'local' : 'device');
     const facts =
