@@ -100,7 +100,7 @@ function expReduced(context: MathContext, x: Expr, n: Local, r: Local, bias: num
   );
 }
 
-/** `eˣ` for `x` between −87 and 88: one that neither is subnormal nor overflows. */
+/** `eˣ` for `x` between −88 and 88: one that does not overflow, and is 0 where it would be subnormal. */
 function expNormal(context: MathContext, x: Expr): Expr {
   const { asm, temp } = context;
   const [n, r] = [temp(), temp()];
@@ -171,13 +171,17 @@ export const tanh: MathFunction = (context, x) => {
   );
 };
 
-/** `eˣ / (1 + eˣ)`; e⁻⁸⁷ below −87, which spares `exp` its second step. */
+/** `eˣ` for `x` up to 0: what softmax takes. Subnormal results are 0. */
+export const expNonPositive: MathFunction = (context, x) =>
+  expNormal(context, clamp(context.asm, x.get, -88, 0));
+
+/** `eˣ / (1 + eˣ)`; 0 where that is subnormal, which spares `exp` its second step. */
 export const sigmoid: MathFunction = (context, x) => {
   const { asm, temp } = context;
   const e = temp();
   return asm.seq(
     // Beyond 20 the quotient is 1.
-    e.set(expNormal(context, clamp(asm, x.get, -87, 20))),
+    e.set(expNormal(context, clamp(asm, x.get, -88, 20))),
     asm.op(f32.div, e.get, asm.op(f32.add, e.get, asm.f32x4(1))),
   );
 };
@@ -188,7 +192,7 @@ export const tanhSoftplus: MathFunction = (context, x) => {
   const [e, n] = [temp(), temp()];
   return asm.seq(
     // Beyond 20 the quotient is 1.
-    e.set(expNormal(context, clamp(asm, x.get, -87, 20))),
+    e.set(expNormal(context, clamp(asm, x.get, -88, 20))),
     n.set(asm.op(f32.mul, e.get, asm.op(f32.add, e.get, asm.f32x4(2)))),
     asm.op(f32.div, n.get, asm.op(f32.add, n.get, asm.f32x4(2))),
   );

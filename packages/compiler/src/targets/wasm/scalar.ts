@@ -3,6 +3,7 @@
 import { type DType, inferScalar, type Scalar, type ScalarName, showScalar } from '@espalier/ir';
 import type { Assembler, Expr, Local } from './assembler.ts';
 import { createLockstep } from './lockstep.ts';
+import type { MathFunction } from './math.ts';
 import { idiomOf } from './scalar-idioms.ts';
 import { spellings } from './scalar-spellings.ts';
 
@@ -80,6 +81,9 @@ const longWeight = 8;
 export const vectorsTogether = ({ relaxed }: Assembler, expr: Scalar): number =>
   relaxed && isLong(expr) ? 4 : 2;
 
+/** The same for a single function. */
+export const functionsTogether = ({ relaxed }: Assembler): number => (relaxed ? 4 : 2);
+
 /** Whether code of an expression should be there once rather than for each vector. */
 export const isLong = (expr: Scalar): boolean => weightOf(expr) > longWeight;
 
@@ -112,6 +116,17 @@ export function emitScalars(
   }
   return asm.seq(...parts);
 }
+
+/** Statement: applies a function to values in locals, to all of them in lockstep. */
+export const emitFunction =
+  (asm: Assembler, fn: MathFunction, values: readonly Local[]): Expr =>
+  () => {
+    const lockstep = createLockstep(asm, values.length, temporaries(asm));
+    const x = lockstep.asm.v128Local();
+    const context = { asm: lockstep.asm, temp: () => lockstep.asm.v128Local() };
+    x.set(lockstep.together(values.map(({ get }) => get)))();
+    lockstep.apart(fn(context, x), values)();
+  };
 
 /** Instructions a value, roughly: what decides between code in place and a loop. */
 function weightOf(expr: Scalar): number {
