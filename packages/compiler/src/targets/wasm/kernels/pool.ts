@@ -4,7 +4,6 @@ import type { AttrsOf, OpName } from '@espalier/ir';
 import { channelsLast } from '../../../plan/view.ts';
 import type { Assembler, Expr, Local } from '../assembler.ts';
 import type { Kernel } from '../kernel.ts';
-import type { OpcodeName } from '../opcodes.ts';
 import { nest, storeLanes } from '../walk.ts';
 
 /** One axis of the window, as code: where it starts in the input, and how many taps are inside. */
@@ -54,8 +53,11 @@ function clipAxis(
 /** Vectors that walk through a window together: a line of the cache. */
 const heldVectors = 4;
 
+/** Code that combines a total, which is in a local, with another element. */
+type Combine = (asm: Assembler, total: Local, element: Local) => Expr;
+
 /** A pool that combines a window's elements, starting from one value. */
-const pool = (op: OpName, combine: OpcodeName, first: number): Kernel => ({
+const pool = (op: OpName, combine: Combine, first: number): Kernel => ({
   name: `${op}-nhwc`,
   wish: () => ({ unitAxis: 1 }),
   order: () => channelsLast(4),
@@ -83,6 +85,7 @@ const pool = (op: OpName, combine: OpcodeName, first: number): Kernel => ({
         const [rowLeft, left] = [asm.i32Local(), asm.i32Local()];
         const jump = asm.i32Local();
         const totals = Array.from({ length: heldVectors }, () => asm.v128Local());
+        const element = asm.v128Local();
         /** Statement: the body as often as `count` says; at least once is known. */
         const times = (counter: Local, count: Local, rounds: number, body: Expr) =>
           asm.seq(
@@ -118,8 +121,9 @@ const pool = (op: OpName, combine: OpcodeName, first: number): Kernel => ({
                       kernel[1],
                       asm.seq(
                         ...held.map((total, v) =>
-                          total.set(
-                            asm.op(combine, total.get, asm.load('v128.load', pointer.get, 16 * v)),
+                          asm.seq(
+                            element.set(asm.load('v128.load', pointer.get, 16 * v)),
+                            total.set(combine(asm, total, element)),
                           ),
                         ),
                         pointer.advance(fromColumn * dilation[1]),
@@ -188,8 +192,23 @@ const pool = (op: OpName, combine: OpcodeName, first: number): Kernel => ({
   },
 });
 
+/**
+ * The greater of two, NaN if either is, in three instructions where `max` is many: `pmax` gives its first
+ * operand if one is NaN, in both orders that is NaN once, and NaN with any other bits is still NaN.
+ */
+const greatest: Combine = (asm, total, element) =>
+  asm.op(
+    'v128.or',
+    asm.op('f32x4.pmax', total.get, element.get),
+    asm.op('f32x4.pmax', element.get, total.get),
+  );
+
 /** The greatest element of each window. */
-export const maxPool: Kernel = pool('maxPool', 'f32x4.max', Number.NEGATIVE_INFINITY);
+export const maxPool: Kernel = pool('maxPool', greatest, Number.NEGATIVE_INFINITY);
 
 /** The sum of each window. */
-export const sumPool: Kernel = pool('sumPool', 'f32x4.add', 0);
+export const sumPool: Kernel = pool(
+  'sumPool',
+  (asm, total, element) => asm.op('f32x4.add', total.get, element.get),
+  0,
+);
