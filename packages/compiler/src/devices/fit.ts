@@ -105,8 +105,11 @@ function fitProgram(
   };
   // One after the other, and once more, since each bears on the others.
   for (let round = 0; round < 2; round++) {
-    for (const level of ['fromMemory', 'fromL3', 'fromL2'] as const)
-      for (const price of floorsTried) offer({ ...best, floor: { ...best.floor, [level]: price } });
+    // What the second cache holds comes while a step computes.
+    for (const fromMemory of floorsTried) offer({ ...best, floor: { ...best.floor, fromMemory } });
+    const { fromMemory = 0 } = best.floor;
+    for (const fromL3 of floorsTried)
+      if (fromL3 <= fromMemory) offer({ ...best, floor: { ...best.floor, fromL3 } });
     for (const step of stepsTried) offer({ ...best, step });
   }
   return best;
