@@ -1,7 +1,7 @@
 // The story of a compilation: graph, better graph, calls, addresses, modules, program.
 
 import { createHash } from 'node:crypto';
-import type { Graph } from '@espalier/ir';
+import { assert, type DType, type Graph } from '@espalier/ir';
 import type { Port, Program, Step } from '@espalier/runtime';
 import type { Profile } from './devices/profile.ts';
 import { profileOf } from './devices/profiles.ts';
@@ -57,6 +57,12 @@ export interface Compiled {
 const readSlack = 64;
 const pageBytes = 65536;
 
+/** The type of a port: codes never leave a program. */
+function portDType(dtype: DType): Port['dtype'] {
+  assert(dtype !== 'u8', 'a graph takes and gives no codes');
+  return dtype;
+}
+
 /** Compiles a graph for WebAssembly. The same graph and options give the same bytes. */
 export function compile(graph: Graph, options: CompileOptions = {}): Compiled {
   const { weights = 'f32', exact = false, profile = profileOf('wasm'), pick } = options;
@@ -95,7 +101,7 @@ export function compile(graph: Graph, options: CompileOptions = {}): Compiled {
 
   const port = ({ name, type, buffer }: PortBuffer): Port => ({
     name,
-    dtype: type.dtype,
+    dtype: portDType(type.dtype),
     shape: type.shape,
     byteOffset: offsets.get(buffer) ?? arenaStart,
   });

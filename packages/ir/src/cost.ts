@@ -6,9 +6,9 @@ import type { Node, OpNode } from './node.ts';
 import type { OpName } from './ops/index.ts';
 import { elementCount, type TensorType } from './types.ts';
 
-/** Bytes of a value in memory; bool takes one an element. */
+/** Bytes of a value in memory; bool and u8 take one an element. */
 export const bytesOf = ({ dtype, shape }: TensorType): number =>
-  elementCount(shape) * (dtype === 'bool' ? 1 : 4);
+  elementCount(shape) * (dtype === 'bool' || dtype === 'u8' ? 1 : 4);
 
 /** What one op of a graph costs. */
 export interface NodeCost {

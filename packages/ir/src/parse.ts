@@ -115,7 +115,7 @@ function readOperands(at: Cursor, values: ReadonlyMap<string, Node>): Node[] {
 
 /** `f32[1,3,8,8]`. */
 function readType(at: Cursor): TensorType {
-  const dtype = at.read(/^(f32|i32|bool)/, 'f32, i32 or bool') as DType; // the pattern says so
+  const dtype = at.read(/^(f32|i32|bool|u8)/, 'f32, i32, bool or u8') as DType; // the pattern says so
   at.expect('[');
   const shape = at.eat(']') ? [] : readList(at, ']', readInteger);
   return { dtype, shape };

@@ -16,21 +16,23 @@ export function randomSource(seed: number): () => number {
   };
 }
 
+const usualRange = { f32: [-1, 1], i32: [0, 10], u8: [0, 128], bool: [0, 1] } as const;
+
 /**
- * A tensor uniform in `[from, to)`: by default [−1, 1) for f32 and [0, 10) for i32. A bool is either
+ * A tensor uniform in `[from, to)`: by default [−1, 1) for f32, [0, 10) for i32 and [0, 128) for u8. A bool is either
  * with equal chance.
  */
 export function randomTensor(
   type: TensorType,
   seed: number,
-  [from, to]: readonly [number, number] = type.dtype === 'f32' ? [-1, 1] : [0, 10],
+  [from, to]: readonly [number, number] = usualRange[type.dtype],
 ): Tensor {
   const data = allocate(type);
   const next = randomSource(seed);
   for (let i = 0; i < data.length; i++) {
     const value = from + (to - from) * next();
     if (type.dtype === 'f32') data[i] = value;
-    else data[i] = type.dtype === 'i32' ? Math.floor(value) : Number(next() < 0.5);
+    else data[i] = type.dtype === 'bool' ? Number(next() < 0.5) : Math.floor(value);
   }
   return { type, data };
 }

@@ -1,7 +1,10 @@
 // What a value is: element type and shape, known before anything runs.
 
-/** Element types of the graph. Whatever a model file uses is computed in one of these, or refused. */
-export type DType = 'f32' | 'i32' | 'bool';
+/**
+ * Element types of the graph. Whatever a model file uses is computed in one of these, or refused; `u8` are the
+ * codes of quantised values, which only the compiler makes.
+ */
+export type DType = 'f32' | 'i32' | 'bool' | 'u8';
 
 /** Extents of a tensor, outermost first. Every extent is known; 0 is legal and means no elements. */
 export type Shape = readonly number[];
@@ -12,7 +15,7 @@ export interface TensorType {
   readonly shape: Shape;
 }
 
-/** Elements in row-major order. `bool` holds 0 or 1. */
+/** Elements in row-major order: bytes for `u8` and `bool`, which holds 0 or 1. */
 export type TensorData = Float32Array | Int32Array | Uint8Array;
 
 /** A value: its type and its elements, row-major. */

@@ -1,7 +1,7 @@
 // Arithmetic on views: what transposes, slices, broadcasts and reshapes do to strides.
 
 import { elementCount, type Shape } from '@espalier/ir';
-import { denseStrides, moved, noHalo, type Order, type View } from './view.ts';
+import { denseStrides, elementBytes, moved, noHalo, type Order, type View } from './view.ts';
 
 /** Whether the margins of rows and columns survive: both axes are still there, whole. */
 const keepsRows = (from: View, to: Shape): boolean =>
@@ -29,7 +29,7 @@ export function sliced(
   const offset = starts.reduce((sum, start, axis) => sum + start * view.strides[axis]!, 0);
   return {
     ...view,
-    address: empty ? view.address : moved(view.address, 4 * offset),
+    address: empty ? view.address : moved(view.address, elementBytes(view.dtype) * offset),
     shape: sizes,
     strides: view.strides.map((stride, axis) => stride * steps[axis]!),
     halo: keepsRows(view, sizes) && steps[2] === 1 && steps[3] === 1 ? view.halo : noHalo,

@@ -24,9 +24,12 @@ export type Halo = readonly [number, number, number, number];
 /** No zeros around. */
 export const noHalo: Halo = [0, 0, 0, 0];
 
+/** Bytes of an element in memory: codes take one, everything else (`bool` too) a word. */
+export const elementBytes = (dtype: DType): number => (dtype === 'u8' ? 1 : 4);
+
 /**
- * A value in memory: element `i` is 4 bytes (`bool` as 0 or 1) at
- * `address + 4 · (i · strides)`. Up to 16 bytes past the end of any buffer may be read, never written.
+ * A value in memory: element `i` is `elementBytes` bytes (`bool` as 0 or 1) at
+ * `address + elementBytes · (i · strides)`. Up to 16 bytes past the end of any buffer may be read, never written.
  */
 export interface View {
   readonly address: Address;
@@ -37,6 +40,8 @@ export interface View {
   readonly strides: readonly number[];
   /** Zeros that may be read around this view: what a padded convolution needs. Rank 4 only. */
   readonly halo: Halo;
+  /** The code that fills the halo of a view of codes. Default 0. */
+  readonly fill?: number;
 }
 
 /** Axes from outermost to innermost in memory. */

@@ -126,6 +126,17 @@ const writers: { readonly [K in OpName]?: OpWriter<K> } = {
   map: (operands, { expr }, _, writer) => writeScalar(expr, operands, writer),
   conv: (operands, { groups, ...window }, type, writer) =>
     writer.add('Conv', operands, type, { ...sliding(window), group: groups }),
+  /** Its weights are bytes there, and it has no bias. */
+  convInteger([x, w, bias], { groups, zero, ...window }, type, writer) {
+    const weights = writer.add('Cast', [w!], w!.type, { to: 3 });
+    const sums = writer.add('ConvInteger', [x!, weights, writer.number(zero, 'u8')], type, {
+      ...sliding(window),
+      group: groups,
+    });
+    const column = { ...bias!.type, shape: [type.shape[1]!, 1, 1] };
+    const added = writer.add('Reshape', [bias!, writer.ints(column.shape)], column);
+    return writer.add('Add', [sums, added], type);
+  },
   convTranspose: (operands, { groups, outputPadding, ...window }, type, writer) =>
     writer.add('ConvTranspose', operands, type, {
       ...sliding(window),

@@ -12,7 +12,7 @@ const node =
     writer.add(op, args, type, attributes);
 
 const castTo =
-  (to: 1 | 6 | 9): Spelling =>
+  (to: 1 | 2 | 6 | 9): Spelling =>
   (args, type, writer) =>
     writer.add('Cast', args, type, { to });
 
@@ -66,6 +66,12 @@ const spellings: Readonly<Record<ScalarName, Spelling>> = {
   toF32: castTo(1),
   toI32: castTo(6),
   toBool: castTo(9),
+  toCode([x], type, writer) {
+    const float = { ...type, dtype: 'f32' as const };
+    const positive = writer.add('Max', [x!, writer.number(0, 'f32')], float);
+    const clamped = writer.add('Min', [positive, writer.number(127, 'f32')], float);
+    return castTo(2)([writer.add('Round', [clamped], float)], type, writer);
+  },
 };
 
 /** Writes an expression over written arguments, which broadcast as they do in a `map`. */

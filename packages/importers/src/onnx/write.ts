@@ -2,6 +2,7 @@
 
 import { create, toBinary } from '@bufbuild/protobuf';
 import {
+  allocate,
   decompose,
   type Graph,
   type Node,
@@ -35,7 +36,7 @@ const writtenOpset = 17;
 /** Version of the file format that goes with it. */
 const irVersion = 8n;
 
-const elementTypeOf = { f32: T.FLOAT, i32: T.INT32, bool: T.BOOL } as const;
+const elementTypeOf = { f32: T.FLOAT, i32: T.INT32, bool: T.BOOL, u8: T.UINT8 } as const;
 
 /** An attribute's value: whole numbers and lists of them, unless it is marked as a float. */
 export type AttributeValue = number | string | readonly number[] | { readonly float: number };
@@ -172,8 +173,8 @@ function writerInto(file: GraphProto, graph: Graph): Writer {
       ),
     number: (value, dtype) =>
       once(`${dtype} ${Object.is(value, -0) ? '-0' : value}`, () => {
-        const data = { f32: Float32Array, i32: Int32Array, bool: Uint8Array }[dtype].of(value);
-        return constant({ type: { dtype, shape: [] }, data });
+        const type = { dtype, shape: [] };
+        return constant({ type, data: allocate(type).fill(value) });
       }),
   };
 }

@@ -5,6 +5,7 @@ import { avgPool } from './avg-pool.ts';
 import { batchNorm } from './batch-norm.ts';
 import { concat } from './concat.ts';
 import { conv } from './conv.ts';
+import { convInteger } from './conv-integer.ts';
 import { convTranspose } from './conv-transpose.ts';
 import { cumSum } from './cum-sum.ts';
 import { depthToSpace, spaceToDepth } from './depth-to-space.ts';
@@ -42,6 +43,7 @@ export const primitives = {
   argReduce,
   concat,
   conv,
+  convInteger,
   convTranspose,
   cumSum,
   expand,

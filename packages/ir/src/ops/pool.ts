@@ -16,10 +16,11 @@ export interface PoolAttrs extends Sliding {
 }
 
 const inferPool = (op: string, x: TensorType, attrs: PoolAttrs): TensorType => {
-  expectDType(op, x, 'f32');
+  // Codes grow with the values that they stand for.
+  expectDType(op, x, 'f32', ...(op === 'maxPool' ? (['u8'] as const) : []));
   expectSliding(op, attrs);
   const [n, c, h, w] = extents4(op, x);
-  return { dtype: 'f32', shape: [n, c, ...slidingExtents(op, [h, w], attrs.kernel, attrs)] };
+  return { dtype: x.dtype, shape: [n, c, ...slidingExtents(op, [h, w], attrs.kernel, attrs)] };
 };
 
 /** Folds every window of every plane, padding left out. */

@@ -39,8 +39,9 @@ export const call = (fn: ScalarName, ...args: readonly Scalar[]): Scalar => ({
   args,
 });
 
-/** A double as the nearest value of a type: f32 rounds, i32 wraps, bool is 0 or 1. */
+/** A double as the nearest value of a type: f32 rounds, i32 and u8 wrap, bool is 0 or 1. */
 export function roundTo(value: number, dtype: DType): number {
   if (dtype === 'f32') return Math.fround(value);
+  if (dtype === 'u8') return value & 255;
   return dtype === 'i32' ? value | 0 : Number(value !== 0);
 }

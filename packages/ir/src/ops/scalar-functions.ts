@@ -259,7 +259,7 @@ const infinite: ScalarFunction = unary(
 
 /** As f32. */
 const toF32: ScalarFunction = unary(
-  uniform(['f32', 'i32', 'bool'], 'f32'),
+  uniform(['f32', 'i32', 'bool', 'u8'], 'f32'),
   (x) => x,
   () => one,
 );
@@ -278,12 +278,19 @@ const toBool: ScalarFunction = unary(
   'none',
 );
 
+/** As a code of 7 bits: the nearest integer, halves to even, within [0, 127]; 0 for NaN. */
+const toCode: ScalarFunction = unary(
+  uniform(['f32'], 'u8'),
+  (x) => round.evaluate([Math.min(Math.max(x, 0), 127) || 0], 'f32'),
+  'none',
+);
+
 // biome-ignore format: a list of names
 /** Every scalar function, by name. A target spells each of them once. */
 export const scalars = {
   add, sub, mul, div, mod, rem, neg, abs, sqrt, exp, log, pow, max, min, floor, ceil, round, sign,
   relu, sigmoid, tanh, erf, sin, cos, tan, reciprocal, eq, ne, lt, le, gt, ge, and, or, not, xor,
-  select, isNaN: nan, isInf: infinite, toF32, toI32, toBool,
+  select, isNaN: nan, isInf: infinite, toF32, toI32, toBool, toCode,
 } as const;
 
 /** Name of a scalar function. */

@@ -16,6 +16,8 @@ export interface Wish {
   readonly unitAxis?: number;
   /** At least these zeros around. */
   readonly halo?: Halo;
+  /** The code that stands for zero in a halo of codes. Default 0. */
+  readonly fill?: number;
 }
 
 /** How constant operands may be stored in the weights file (`?weights=`). */

@@ -30,7 +30,7 @@ import {
 } from '../../plan/strides.ts';
 import {
   type Buffer,
-  type Halo,
+  elementBytes,
   isDense,
   noHalo,
   type Order,
@@ -42,7 +42,7 @@ import type { Emitter, Kernel, Wish } from './kernel.ts';
 import { emitClearHalo } from './kernels/clear-halo.ts';
 import { emitCopy } from './kernels/copy.ts';
 import { chooseKernels } from './regions.ts';
-import { fulfils, wishedHalos, wishedOrder } from './wishes.ts';
+import { fulfils, type Margin, marginOf, noMargin, wishedMargins, wishedOrder } from './wishes.ts';
 import type { PricedCall } from './work-of.ts';
 
 /** A port's buffer, with what the caller needs to know. */
@@ -93,14 +93,15 @@ export function lower(graph: Graph, options: Omit<Choice, 'constantBytes'>): Low
   const order = topologicalOrder(graph);
   const choice = { ...options, constantBytes: constantBytes(order) };
   const chosen = chooseKernels(graph, choice, isAlias);
-  const halos = wishedHalos(chosen);
+  const margins = wishedMargins(chosen);
 
   /** A new buffer for a value, cleared around where it has a halo. */
-  function place(type: TensorType, axes: Order, halo: Halo, label: string): View {
+  function place(type: TensorType, axes: Order, { halo, fill }: Margin, label: string): View {
     const { elements, offset, strides } = extentOf(type.shape, axes, halo);
-    const buffer = newBuffer(4 * elements, 'activation', label);
-    const address = { buffer, byteOffset: 4 * offset };
-    const view: View = { address, dtype: type.dtype, shape: type.shape, strides, halo };
+    const bytes = elementBytes(type.dtype);
+    const buffer = newBuffer(bytes * elements, 'activation', label);
+    const address = { buffer, byteOffset: bytes * offset };
+    const view: View = { address, dtype: type.dtype, shape: type.shape, strides, halo, fill };
     if (halo.some((rows) => rows > 0) && elements > 0) emitClearHalo(emit, view);
     return view;
   }
@@ -130,11 +131,11 @@ export function lower(graph: Graph, options: Omit<Choice, 'constantBytes'>): Low
     const view = viewOf(node);
     if (elementCount(view.shape) === 0 || fulfils(view, wish)) return view;
     const axes = wishedOrder(view, wish);
-    const halo = wish.halo ?? noHalo;
-    const key = `${node.id}:${axes}:${halo}`;
+    const margin = marginOf(wish);
+    const key = `${node.id}:${axes}:${margin.halo}:${margin.fill}`;
     const known = arrangedViews.get(key);
     if (known) return known;
-    const copy = place(node.type, axes, halo, `${node.name}, rearranged`);
+    const copy = place(node.type, axes, margin, `${node.name}, rearranged`);
     emitCopy(emit, view, copy, `arrange ${node.name}`);
     arrangedViews.set(key, copy);
     return copy;
@@ -148,7 +149,7 @@ export function lower(graph: Graph, options: Omit<Choice, 'constantBytes'>): Low
 
   /** The row-major port of a graph output that may be written without a detour, if there is one. */
   const ports = graph.outputs.map(({ name, node }): PortBuffer => {
-    const buffer = newBuffer(4 * elementCount(node.type.shape), 'output', name);
+    const buffer = newBuffer(bytesIn(node.type), 'output', name);
     return { name, type: node.type, buffer };
   });
   const written = new Set<PortBuffer>();
@@ -156,7 +157,8 @@ export function lower(graph: Graph, options: Omit<Choice, 'constantBytes'>): Low
   function resultView(node: OpNode, kernel: Kernel): View {
     const { type } = node;
     const axes = kernel.order?.(node) ?? followedOrder(node);
-    const halo = (!kernel.writesDense && halos.get(node)) || noHalo;
+    const margin = (!kernel.writesDense && margins.get(node)) || noMargin;
+    const { halo } = margin;
     const port = ports.find((_, i) => graph.outputs[i]!.node === node);
     if (port && halo === noHalo) {
       const { strides } = extentOf(type.shape, axes, noHalo);
@@ -167,7 +169,7 @@ export function lower(graph: Graph, options: Omit<Choice, 'constantBytes'>): Low
         return view;
       }
     }
-    return place(type, axes, halo, node.name);
+    return place(type, axes, margin, node.name);
   }
 
   /** The order of the largest operand of the result's shape; row-major without one. */
@@ -217,7 +219,7 @@ export function lower(graph: Graph, options: Omit<Choice, 'constantBytes'>): Low
   }
 
   const inputs = graph.inputs.map(({ name, type }): PortBuffer => {
-    const buffer = newBuffer(4 * elementCount(type.shape), 'input', name);
+    const buffer = newBuffer(bytesIn(type), 'input', name);
     return { name, type, buffer };
   });
   graph.inputs.forEach((node, i) => {
@@ -270,9 +272,9 @@ const aliases: readonly string[] = ['transpose', 'slice', 'expand', 'reshape'];
 /** Ops that are a view of their operand, unless something is to be done to the elements. */
 const isAlias = (node: OpNode): boolean => aliases.includes(node.op) && !node.epilogue;
 
+/** Bytes of a value in memory. */
+const bytesIn = ({ dtype, shape }: TensorType): number => elementBytes(dtype) * elementCount(shape);
+
 /** Bytes of the constants of a graph. */
 const constantBytes = (nodes: readonly Node[]): number =>
-  nodes.reduce(
-    (sum, node) => sum + (node.kind === 'constant' ? 4 * elementCount(node.type.shape) : 0),
-    0,
-  );
+  nodes.reduce((sum, node) => sum + (node.kind === 'constant' ? bytesIn(node.type) : 0), 0);

@@ -88,12 +88,20 @@ export const vectorOpcodes = {
   'v128.xor': 0x51,
   'v128.bitselect': 0x52,
   'v128.any_true': 0x53,
+  'i8x16.narrow_i16x8_u': 0x66,
   'f32x4.ceil': 0x67,
   'f32x4.floor': 0x68,
   'f32x4.trunc': 0x69,
   'f32x4.nearest': 0x6a,
+  'i8x16.min_u': 0x77,
+  'i8x16.max_u': 0x79,
+  'i16x8.narrow_i32x4_s': 0x85,
   'i16x8.extend_low_i8x16_s': 0x87,
   'i16x8.extend_high_i8x16_s': 0x88,
+  'i16x8.extend_low_i8x16_u': 0x89,
+  'i16x8.extend_high_i8x16_u': 0x8a,
+  'i16x8.add': 0x8e,
+  'i16x8.mul': 0x95,
   'i32x4.abs': 0xa0,
   'i32x4.neg': 0xa1,
   'i32x4.all_true': 0xa3,
@@ -109,6 +117,7 @@ export const vectorOpcodes = {
   'i32x4.mul': 0xb5,
   'i32x4.min_s': 0xb6,
   'i32x4.max_s': 0xb8,
+  'i32x4.dot_i16x8_s': 0xba,
   'f32x4.abs': 0xe0,
   'f32x4.neg': 0xe1,
   'f32x4.sqrt': 0xe3,
@@ -123,6 +132,7 @@ export const vectorOpcodes = {
   'i32x4.trunc_sat_f32x4_s': 0xf8,
   'f32x4.convert_i32x4_s': 0xfa,
   'f32x4.relaxed_madd': 0x105,
+  'i32x4.relaxed_dot_i8x16_i7x16_add_s': 0x113,
 } as const;
 
 /** Loads: `[prefixed, opcode, log2 of the natural alignment]`. */
@@ -135,6 +145,7 @@ export const loadOpcodes = {
   'i32.load16_u': [false, 0x2f, 1],
   'v128.load': [true, 0x00, 4],
   'v128.load8x8_s': [true, 0x01, 3],
+  'v128.load8x8_u': [true, 0x02, 3],
   'v128.load16x4_s': [true, 0x03, 3],
   'v128.load16x4_u': [true, 0x04, 3],
   'v128.load32_splat': [true, 0x09, 2],
@@ -156,6 +167,8 @@ export const storeOpcodes = {
 export const laneMemoryOpcodes = {
   'v128.load32_lane': [0x56, 2],
   'v128.load64_lane': [0x57, 3],
+  'v128.store8_lane': [0x58, 0],
+  'v128.store16_lane': [0x59, 1],
   'v128.store32_lane': [0x5a, 2],
   'v128.store64_lane': [0x5b, 3],
 } as const;

@@ -182,6 +182,13 @@ export const spellings: Readonly<Record<ScalarName, Spelling>> = {
   toF32: ({ asm, dtype }, x) => (dtype === 'f32' ? x.get : asm.op('f32x4.convert_i32x4_s', x.get)),
   toI32: ({ asm, dtype }, x) =>
     dtype === 'f32' ? asm.op('i32x4.trunc_sat_f32x4_s', x.get) : x.get,
+  // Added to 1.5 · 2²³, the nearest integer is in the lowest bits; a NaN is not greater than 0.
+  toCode: ({ asm }, x) => {
+    const positive = asm.op('f32x4.pmax', asm.f32x4(0), x.get);
+    const clamped = asm.op('f32x4.pmin', asm.f32x4(127), positive);
+    const shifted = asm.op('f32x4.add', clamped, asm.f32x4(1.5 * 2 ** 23));
+    return asm.op('v128.and', shifted, asm.i32x4(127));
+  },
   toBool: ({ asm, dtype }, x) =>
     truth(asm, asm.op(dtype === 'f32' ? 'f32x4.ne' : 'i32x4.ne', x.get, asm.i32x4(0))),
 };

@@ -129,7 +129,7 @@ export const emitFunction =
   };
 
 /** Instructions a value, roughly: what decides between code in place and a loop. */
-function weightOf(expr: Scalar): number {
+export function weightOf(expr: Scalar): number {
   if (expr.kind !== 'call') return 0;
   const heavy: readonly ScalarName[] = [
     ...['exp', 'log', 'sigmoid', 'tanh', 'erf', 'sin', 'cos', 'tan', 'pow'],

@@ -13,9 +13,14 @@ export interface Loop {
  * The loops over a shape, outermost first: axes in the memory order of the first view, those of one
  * element left out, and neighbours that every view walks on without a jump merged.
  *
- * @param strides One list a view, in elements of 4 bytes.
+ * @param strides One list a view, in elements.
+ * @param bytes Bytes of an element of each view; by default 4.
  */
-export function loopsOf(shape: Shape, strides: readonly (readonly number[])[]): Loop[] {
+export function loopsOf(
+  shape: Shape,
+  strides: readonly (readonly number[])[],
+  bytes: readonly number[] = strides.map(() => 4),
+): Loop[] {
   const first = strides[0]!;
   const axes = shape
     .map((_, axis) => axis)
@@ -23,7 +28,7 @@ export function loopsOf(shape: Shape, strides: readonly (readonly number[])[]): 
     .sort((a, b) => Math.abs(first[b]!) - Math.abs(first[a]!) || a - b);
   const loops: Loop[] = [];
   for (const axis of axes) {
-    const own = { extent: shape[axis]!, steps: strides.map((view) => 4 * view[axis]!) };
+    const own = { extent: shape[axis]!, steps: strides.map((view, i) => bytes[i]! * view[axis]!) };
     const outer = loops.at(-1);
     const runsOn = outer?.steps.every((step, view) => step === own.steps[view]! * own.extent);
     if (outer && runsOn)

@@ -5,24 +5,37 @@ import { orderOf } from '../../plan/strides.ts';
 import { type Halo, isDense, noHalo, type Order, rowMajor, type View } from '../../plan/view.ts';
 import type { Kernel, Wish } from './kernel.ts';
 
-/** The largest halo that any reader of a value wishes for. */
-export function wishedHalos(chosen: ReadonlyMap<OpNode, Kernel>): Map<Node, Halo> {
-  const halos = new Map<Node, Halo>();
+/** A halo, and the code that it holds in a view of codes. */
+export interface Margin {
+  readonly halo: Halo;
+  readonly fill: number;
+}
+
+/** Nothing around. */
+export const noMargin: Margin = { halo: noHalo, fill: 0 };
+
+/** The margin that a wish asks for. */
+export const marginOf = ({ halo = noHalo, fill = 0 }: Wish): Margin => ({ halo, fill });
+
+/** The largest halo that any reader of a value wishes for, filled as the first of them wishes. */
+export function wishedMargins(chosen: ReadonlyMap<OpNode, Kernel>): Map<Node, Margin> {
+  const margins = new Map<Node, Margin>();
   for (const [node, kernel] of chosen) {
     const { own } = splitInputs(node);
     for (const index of kernel.reads?.(node) ?? own.map((_, i) => i)) {
-      const halo = kernel.wish?.(node, index).halo;
-      if (!halo?.some((rows) => rows > 0)) continue;
-      const before = halos.get(own[index]!) ?? noHalo;
-      const larger = halo.map((rows, side) => Math.max(rows, before[side]!));
-      halos.set(own[index]!, larger as unknown as Halo); // as many sides as before
+      const { halo, fill } = marginOf(kernel.wish?.(node, index) ?? {});
+      if (!halo.some((rows) => rows > 0)) continue;
+      const before = margins.get(own[index]!) ?? { halo: noHalo, fill };
+      if (before.fill !== fill) continue;
+      const larger = halo.map((rows, side) => Math.max(rows, before.halo[side]!));
+      margins.set(own[index]!, { halo: larger as unknown as Halo, fill }); // as many sides as before
     }
   }
-  return halos;
+  return margins;
 }
 
 /** Whether a view is as a kernel wishes. */
-export function fulfils(view: View, { dense, unitAxis, halo }: Wish): boolean {
+export function fulfils(view: View, { dense, unitAxis, halo, fill = 0 }: Wish): boolean {
   if (dense && !isDense(view, dense)) return false;
   if (unitAxis !== undefined) {
     // A kernel that reads the halo walks along a single column too.
@@ -30,7 +43,8 @@ export function fulfils(view: View, { dense, unitAxis, halo }: Wish): boolean {
     const around = unitAxis === 3 ? left + right : unitAxis === 2 ? top + bottom : 0;
     if (view.shape[unitAxis]! + around > 1 && view.strides[unitAxis] !== 1) return false;
   }
-  return !halo || halo.every((rows, side) => rows <= view.halo[side]!);
+  if (!halo?.some((rows) => rows > 0)) return true;
+  return halo.every((rows, side) => rows <= view.halo[side]!) && (view.fill ?? 0) === fill;
 }
 
 /** The order of a copy that fulfils a wish, as near to the view's own as can be. */

@@ -38,7 +38,8 @@ function cast(site: Site): Node {
 type Target = Pick<ElementType, 'dtype'> & Partial<Pick<ElementType, 'name' | 'range'>>;
 
 function convert(site: Site, x: Node, { dtype, range, name }: Target): Node {
-  if (dtype === undefined) return x;
+  // No element type of a file is imported as codes.
+  if (dtype === undefined || dtype === 'u8') return x;
   const narrow = name === 'float16' || name === 'bfloat16' ? narrowed[name] : undefined;
   if (x.type.dtype === dtype && range === undefined && narrow === undefined) return x;
   const value = x.type.dtype === dtype ? arg(0) : call(functions[dtype], arg(0));

@@ -1,7 +1,7 @@
 // A convolution without padding over views, as tiles: what `conv`, `convTranspose` and `linear` come to.
 
 import type { Scalar } from '@espalier/ir';
-import type { Address, View } from '../../../plan/view.ts';
+import { type Address, elementBytes, type View } from '../../../plan/view.ts';
 import type { Emitter } from '../kernel.ts';
 import type { Loop } from '../walk.ts';
 import { extraOf } from './epilogue.ts';
@@ -30,47 +30,36 @@ export interface ConvOverViews {
 /** Blocks of 8 that the outputs of one group take. */
 export const blocksOf = (outputs: number): number => Math.ceil(outputs / blockLanes);
 
-/** Adds the step of a convolution. */
-export function emitConv(emit: Emitter, conv: ConvOverViews): void {
-  const { x, y, extras, taps, stride, dilation, groups } = conv;
+/** The loops of a convolution over views, in bytes. */
+export interface ConvLoops {
+  /** Around the rows of pixels, over the pointers [x, w, bias, y, ...extras]: groups first. */
+  readonly outer: readonly Loop[];
+  readonly pixels: number;
+  /** What each pointer moves from one pixel to the next. */
+  readonly pixelSteps: readonly number[];
+  /** The taps of one output over x, innermost last. */
+  readonly taps: readonly { readonly extent: number; readonly step: number }[];
+}
+
+/** The loops of a convolution, neighbours that run on without a gap merged. */
+export function convLoops(
+  { x, y, extras, taps, stride, dilation, groups }: Omit<ConvOverViews, 'weights' | 'bias'>,
+  weightGroupBytes: (taps: ConvLoops['taps']) => number,
+): ConvLoops {
   const [n, c] = x.shape as [number, number];
   const [, o, rows, columns] = y.shape as [number, number, number, number];
   const [inputs, outputs] = [c / groups, o / groups];
-  const blocks = blocksOf(outputs);
-  const wBlockStep = 4 * blockLanes * taps[0] * taps[1] * inputs;
-  const [xn, , xh, xw] = x.strides as [number, number, number, number];
-  const [yn, , yh, yw] = y.strides as [number, number, number, number];
-  const along = (axis: number) => extras.map(({ strides }) => 4 * strides[axis]!);
+  const inBytes = ({ dtype, strides }: View) =>
+    strides.map((stride) => elementBytes(dtype) * stride) as [number, number, number, number];
+  const [xc, yc] = [elementBytes(x.dtype), elementBytes(y.dtype)];
+  const [xn, , xh, xw] = inBytes(x);
+  const [yn, , yh, yw] = inBytes(y);
+  const along = (axis: number) => extras.map((extra) => inBytes(extra)[axis]!);
 
-  const outer: Loop[] = [
-    {
-      extent: groups,
-      steps: [
-        4 * inputs,
-        blocks * wBlockStep,
-        4 * blocks * blockLanes,
-        4 * outputs,
-        ...along(1).map((step) => step * outputs),
-      ],
-    },
-    { extent: n, steps: [4 * xn, 0, 0, 4 * yn, ...along(0)] },
-    { extent: rows, steps: [4 * xh * stride[0], 0, 0, 4 * yh, ...along(2)] },
-  ];
-  // Rows that follow each other without a gap, in every operand, are one row.
-  let pixels = columns;
-  const pixelSteps = [4 * xw * stride[1], 0, 0, 4 * yw, ...along(3)];
-  while (outer.length > 1) {
-    const last = outer.at(-1)!;
-    const runsOn = last.steps.every((step, i) => step === pixels * pixelSteps[i]!);
-    if (last.extent !== 1 && !runsOn) break;
-    pixels *= last.extent;
-    outer.pop();
-  }
-
-  const run = { extent: inputs, step: 4 };
+  const run = { extent: inputs, step: xc };
   const tapLoops = [
-    { extent: taps[0], step: 4 * xh * dilation[0] },
-    { extent: taps[1], step: 4 * xw * dilation[1] },
+    { extent: taps[0], step: xh * dilation[0] },
+    { extent: taps[1], step: xw * dilation[1] },
     run,
   ];
   // Columns, and then rows, of a window that lie next to each other are one longer run.
@@ -79,6 +68,48 @@ export function emitConv(emit: Emitter, conv: ConvOverViews): void {
     if (next.extent !== 1 && next.step !== inner.extent * inner.step) break;
     tapLoops.splice(-2, 2, { extent: next.extent * inner.extent, step: inner.step });
   }
+
+  const outer: Loop[] = [
+    {
+      extent: groups,
+      steps: [
+        xc * inputs,
+        weightGroupBytes(tapLoops),
+        4 * blocksOf(outputs) * blockLanes,
+        yc * outputs,
+        ...along(1).map((step) => step * outputs),
+      ],
+    },
+    { extent: n, steps: [xn, 0, 0, yn, ...along(0)] },
+    { extent: rows, steps: [xh * stride[0], 0, 0, yh, ...along(2)] },
+  ];
+  // Rows that follow each other without a gap, in every operand, are one row.
+  let pixels = columns;
+  const pixelSteps = [xw * stride[1], 0, 0, yw, ...along(3)];
+  while (outer.length > 1) {
+    const last = outer.at(-1)!;
+    const runsOn = last.steps.every((step, i) => step === pixels * pixelSteps[i]!);
+    if (last.extent !== 1 && !runsOn) break;
+    pixels *= last.extent;
+    outer.pop();
+  }
+  return {
+    outer: outer.filter(({ extent }, i) => i === 0 || extent > 1),
+    pixels,
+    pixelSteps,
+    taps: tapLoops,
+  };
+}
+
+/** Adds the step of a convolution. */
+export function emitConv(emit: Emitter, conv: ConvOverViews): void {
+  const { x, y, extras, taps, groups } = conv;
+  const [n, c] = x.shape as [number, number];
+  const [, o, rows, columns] = y.shape as [number, number, number, number];
+  const [inputs, outputs] = [c / groups, o / groups];
+  const blocks = blocksOf(outputs);
+  const wBlockStep = 4 * blockLanes * taps[0] * taps[1] * inputs;
+  const loops = convLoops(conv, () => blocks * wBlockStep);
 
   const inputBytes = 4 * inputs * (x.shape[2] ?? 1) * (x.shape[3] ?? 1);
   const weightBytes = conv.table ? conv.weights.buffer.bytes : blocks * wBlockStep;
@@ -107,15 +138,15 @@ export function emitConv(emit: Emitter, conv: ConvOverViews): void {
       return emitTiles(
         asm,
         {
-          outer: outer.filter(({ extent }, i) => i === 0 || extent > 1),
+          outer: loops.outer,
           fixedLoops: 1,
-          pixels,
-          xPixelStep: pixelSteps[0]!,
-          yPixelStep: pixelSteps[3]!,
+          pixels: loops.pixels,
+          xPixelStep: loops.pixelSteps[0]!,
+          yPixelStep: loops.pixelSteps[3]!,
           taps:
             counts && offsets
               ? { counts, offsets, meanTaps: weightBytes / (4 * blockLanes * blocks) }
-              : { loops: tapLoops, wTapStep: 4 * blockLanes, wBlockStep },
+              : { loops: loops.taps, wTapStep: 4 * blockLanes, wBlockStep },
           outputs,
           hasBias: true,
           extras: extras.map(extraOf),

@@ -2,7 +2,7 @@
 
 import { elementCount } from '@espalier/ir';
 import type { Reread } from '../../../devices/work.ts';
-import type { View } from '../../../plan/view.ts';
+import { elementBytes, type View } from '../../../plan/view.ts';
 import type { Assembler, Expr, Local } from '../assembler.ts';
 import type { Emitter } from '../kernel.ts';
 import { type Loop, loopsOf, nest } from '../walk.ts';
@@ -13,13 +13,18 @@ const longRunBytes = 512;
 /** Adds a step that copies `from` to `to`, views of the same shape that do not overlap. */
 export function emitCopy(emit: Pick<Emitter, 'call'>, from: View, to: View, label: string): void {
   if (elementCount(to.shape) === 0) return;
-  const loops = loopsOf(to.shape, [to.strides, from.strides]);
+  const bytes = elementBytes(to.dtype);
+  const strides = [to.strides, from.strides];
+  const inBytes = loopsOf(to.shape, strides, [bytes, bytes]);
+  // Whole runs of codes are moved as words.
+  const loops = bytes === 4 ? inBytes : asWords(inBytes);
   emit.call({
     label,
-    kernel: copyKind(loops),
-    rereads: linesReread(loops, 4 * elementCount(to.shape)),
+    kernel: loops ? copyKind(loops) : 'copy-words',
+    rereads: linesReread(loops ?? [], bytes * elementCount(to.shape)),
     args: [to.address, from.address],
     write: (asm, target, source) => {
+      if (!loops) return copyBytes(asm, inBytes, target!, source!);
       const crossed = crossing(loops);
       return crossed
         ? transposeBlocks(asm, crossed, target!, source!)
@@ -50,6 +55,15 @@ function copyKind(loops: readonly Loop[]): string {
   if (toStep !== 4 || (fromStep !== 4 && fromStep !== 0)) return 'copy-words';
   return fromStep === 4 && 4 * inner.extent >= longRunBytes ? 'copy-bulk' : 'copy-rows';
 }
+/** The same copy in elements of 4 bytes, if its innermost runs are made of whole ones. */
+function asWords(loops: readonly Loop[]): readonly Loop[] | undefined {
+  const inner = loops.at(-1);
+  if (!inner || inner.extent % 4 !== 0 || inner.steps.some((step) => step !== 1)) return undefined;
+  return [...loops.slice(0, -1), { extent: inner.extent / 4, steps: [4, 4] }];
+}
+
+const copyBytes = (asm: Assembler, loops: readonly Loop[], to: Local, from: Local): Expr =>
+  nest(asm, loops, [to, from], asm.store('i32.store8', to.get, asm.load('i32.load8_u', from.get)));
 
 function copyRuns(asm: Assembler, loops: readonly Loop[], to: Local, from: Local): Expr {
   const inner = loops.at(-1);

@@ -1,8 +1,9 @@
 // What happens to a tile's sums before they are stored: the epilogue, with its operands.
 
 import type { DType, Scalar } from '@espalier/ir';
-import type { View } from '../../../plan/view.ts';
+import { elementBytes, type View } from '../../../plan/view.ts';
 import type { Assembler, Expr, Local } from '../assembler.ts';
+import { loadCodes } from '../codes.ts';
 import { emitScalars, isLong, vectorsTogether } from '../scalar.ts';
 import { storeLanes } from '../walk.ts';
 import { inTiles } from './pixel-row.ts';
@@ -116,12 +117,16 @@ export const offset = (asm: Assembler, pointer: Local, bytes: number): [Expr, nu
 export function loadExtra(
   asm: Assembler,
   pointer: Local,
-  { pixelStep, laneStep }: ExtraOperand,
+  { dtype, pixelStep, laneStep }: ExtraOperand,
   pixel: number,
   vector: number,
   lanes: number,
 ): Expr {
   const bytes = pixel * pixelStep + 4 * vector * laneStep;
+  if (dtype === 'u8') {
+    const [address, rest] = offset(asm, pointer, bytes);
+    return loadCodes(asm, address, laneStep, lanes, rest);
+  }
   if (laneStep === 4) return asm.load('v128.load', ...offset(asm, pointer, bytes));
   if (laneStep === 0) return asm.load('v128.load32_splat', ...offset(asm, pointer, bytes));
   let value = asm.load('v128.load32_zero', ...offset(asm, pointer, bytes));
@@ -135,6 +140,6 @@ export function loadExtra(
 /** The steps of an epilogue's operand, from its view over `[N, C, H, W]`. */
 export const extraOf = ({ dtype, strides }: View): ExtraOperand => ({
   dtype,
-  pixelStep: 4 * strides[3]!,
-  laneStep: 4 * strides[1]!,
+  pixelStep: elementBytes(dtype) * strides[3]!,
+  laneStep: elementBytes(dtype) * strides[1]!,
 });

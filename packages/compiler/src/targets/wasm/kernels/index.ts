@@ -6,17 +6,20 @@ import { applyEpilogue } from './apply-epilogue.ts';
 import { argReduce } from './arg-reduce.ts';
 import { concat } from './concat.ts';
 import { conv } from './conv.ts';
+import { convInteger } from './conv-integer.ts';
 import { convPlanes1, convPlanes2 } from './conv-planes.ts';
 import { convSparse, linearSparse } from './conv-sparse.ts';
 import { convTranspose } from './conv-transpose.ts';
 import { cumSum } from './cum-sum.ts';
 import { depthwise } from './depthwise.ts';
+import { depthwiseInteger } from './depthwise-integer.ts';
 import { depthwisePlanes } from './depthwise-planes.ts';
 import { gather } from './gather.ts';
 import { layerNorm } from './layer-norm.ts';
 import { linear } from './linear.ts';
 import { map } from './map.ts';
 import { matmul } from './matmul.ts';
+import { maxPoolCodes } from './max-pool-codes.ts';
 import { pad } from './pad.ts';
 import { maxPool, sumPool } from './pool.ts';
 import { reduce } from './reduce.ts';
@@ -46,6 +49,7 @@ export const kernels: Readonly<Record<Exclude<PrimitiveName, ViewName>, readonly
     convPlanes1,
     convPlanes2,
   ],
+  convInteger: [depthwiseInteger, convInteger],
   convTranspose: [convTranspose],
   cumSum: [applyEpilogue(cumSum)],
   gather: [applyEpilogue(gather)],
@@ -53,7 +57,7 @@ export const kernels: Readonly<Record<Exclude<PrimitiveName, ViewName>, readonly
   linear: [linear, linearSparse],
   map: [applyEpilogue(map)],
   matmul: [matmul],
-  maxPool: [applyEpilogue(maxPool)],
+  maxPool: [applyEpilogue(maxPoolCodes), applyEpilogue(maxPool)],
   pad: [applyEpilogue(pad)],
   reduce: [applyEpilogue(reduce)],
   resample: [applyEpilogue(resample)],

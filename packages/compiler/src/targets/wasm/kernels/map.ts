@@ -2,11 +2,12 @@
 
 import { type AttrsOf, type Scalar, splitInputs } from '@espalier/ir';
 import { broadcast } from '../../../plan/strides.ts';
-import type { View } from '../../../plan/view.ts';
+import { channelsLast, type View } from '../../../plan/view.ts';
 import type { Expr } from '../assembler.ts';
 import type { Emitter, Kernel } from '../kernel.ts';
 import { emitScalars, vectorsTogether } from '../scalar.ts';
 import { loadFour, loopsOf, nest, storeLanes } from '../walk.ts';
+import { emitCodeMap } from './map-codes.ts';
 
 /**
  * Adds a step that writes an expression of operands, views of the result's shape. The result may lie
@@ -81,10 +82,14 @@ export function emitMap(
 /** Applies a scalar expression to operands that broadcast to the result. */
 export const map: Kernel = {
   name: 'map',
+  // Kernels of codes want channels innermost.
+  order: ({ type }) =>
+    type.dtype === 'u8' && type.shape.length === 4 ? channelsLast(4) : undefined,
 
   lower({ node, input, output, emit }) {
     const { expr } = node.attrs as AttrsOf<'map'>; // its op says so
     const operands = splitInputs(node).own.map((_, i) => broadcast(input(i), output.shape));
-    emitMap(emit, expr, operands, output, `map ${node.name}`);
+    const write = [output, ...operands].some(({ dtype }) => dtype === 'u8') ? emitCodeMap : emitMap;
+    write(emit, expr, operands, output, `map ${node.name}`);
   },
 };

@@ -2,6 +2,7 @@
 
 import type { AttrsOf } from '@espalier/ir';
 import { sliced } from '../../../plan/strides.ts';
+import { elementBytes } from '../../../plan/view.ts';
 import type { Kernel } from '../kernel.ts';
 import { loopsOf, nest } from '../walk.ts';
 import { emitCopy } from './copy.ts';
@@ -12,16 +13,19 @@ export const pad: Kernel = {
 
   lower({ node, input, output, emit }) {
     const { before, value } = node.attrs as AttrsOf<'pad'>; // its op says so
-    const loops = loopsOf(output.shape, [output.strides]);
-    const inner = loops.at(-1) ?? { extent: 1, steps: [4] };
-    const vectors = inner.steps[0] === 4 ? (inner.extent - (inner.extent % 4)) / 4 : 0;
+    const size = elementBytes(output.dtype);
+    const loops = loopsOf(output.shape, [output.strides], [size]);
+    const inner = loops.at(-1) ?? { extent: 1, steps: [size] };
+    const vectors =
+      size === 4 && inner.steps[0] === 4 ? (inner.extent - (inner.extent % 4)) / 4 : 0;
     emit.call({
       label: `fill ${node.name}`,
       args: [output.address],
       write(asm, to) {
         const vector = output.dtype === 'f32' ? asm.f32x4(value) : asm.i32x4(Math.trunc(value));
         const word = output.dtype === 'f32' ? asm.f32(value) : asm.i32(Math.trunc(value));
-        const name = output.dtype === 'f32' ? 'f32.store' : 'i32.store';
+        const integer = size === 1 ? 'i32.store8' : 'i32.store';
+        const name = output.dtype === 'f32' ? 'f32.store' : integer;
         const left = { extent: inner.extent - 4 * vectors, steps: inner.steps };
         const row = asm.seq(
           nest(

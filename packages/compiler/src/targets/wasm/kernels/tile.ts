@@ -91,8 +91,6 @@ export function tileRereads(product: {
 
 /** Statement: the whole product. The pointers are [x, w, bias, y, ...extras]. */
 export function emitTiles(asm: Assembler, spec: TileSpec, pointers: readonly Local[]): Expr {
-  const whole = Math.floor(spec.outputs / blockLanes);
-  const rest = spec.outputs % blockLanes;
   const { taps } = spec;
   const own: BlockTaps | undefined =
     'counts' in taps
@@ -111,27 +109,58 @@ export function emitTiles(asm: Assembler, spec: TileSpec, pointers: readonly Loc
     4 * blockLanes,
     ...spec.extras.map(({ laneStep }) => blockLanes * laneStep),
   ];
+  const around =
+    own && 'counts' in taps
+      ? (all: EachBlock, body: (lanes: number) => Expr) =>
+          overTable(asm, taps, own, pointers[1]!, all, body)
+      : undefined;
+  return overTiles(asm, { ...spec, line, blockSteps, around }, pointers, tile);
+}
+
+/** How the tiles of a product follow each other. */
+export interface TileWalk
+  extends Pick<TileSpec, 'outer' | 'fixedLoops' | 'outputs' | 'blocksOutside'> {
+  readonly line: PixelRow;
+  /** Bytes that each pointer moves from one block of outputs to the next. */
+  readonly blockSteps: readonly number[];
+  /** Writes what is done for each block, where that is more than the body. */
+  readonly around?: ((all: EachBlock, body: (lanes: number) => Expr) => Expr) | undefined;
+}
+
+/** Statement: something for each block of outputs. */
+type EachBlock = (each: (lanes: number) => Expr) => Expr;
+
+/** Statement: a tile for every block of outputs of every few pixels, the pointers at their first. */
+export function overTiles(
+  asm: Assembler,
+  walk: TileWalk,
+  pointers: readonly Local[],
+  tile: (pixels: number, lanes: number) => Expr,
+): Expr {
+  const { line, blockSteps } = walk;
+  const whole = Math.floor(walk.outputs / blockLanes);
+  const rest = walk.outputs % blockLanes;
   const blocks = { extent: whole, steps: blockSteps };
   const rewind = asm.seq(...pointers.map((pointer, i) => pointer.advance(-whole * blockSteps[i]!)));
   /** All blocks, with what is done for each. */
   const overBlocks = (body: (lanes: number) => Expr): Expr => {
-    const all = (each: (lanes: number) => Expr) =>
+    const all: EachBlock = (each) =>
       asm.seq(
         whole > 0 ? nest(asm, [blocks], pointers, each(blockLanes)) : asm.seq(),
         rest > 0 ? each(rest) : asm.seq(),
         whole > 0 ? rewind : asm.seq(),
       );
-    return own && 'counts' in taps ? overTable(asm, taps, own, pointers[1]!, all, body) : all(body);
+    return walk.around ? walk.around(all, body) : all(body);
   };
-  if (!spec.blocksOutside)
+  if (!walk.blocksOutside)
     return nest(
       asm,
-      spec.outer,
+      walk.outer,
       pointers,
       inTiles(asm, line, pointers, (pixels) => overBlocks((lanes) => tile(pixels, lanes))),
     );
-  const fixed = spec.outer.slice(0, spec.fixedLoops);
-  const moving = spec.outer.slice(spec.fixedLoops);
+  const fixed = walk.outer.slice(0, walk.fixedLoops);
+  const moving = walk.outer.slice(walk.fixedLoops);
   const displaced = moving[0];
   return nest(
     asm,
@@ -159,7 +188,7 @@ function overTable(
   { counts, offsets }: TableTaps,
   { start, end }: BlockTaps,
   weights: Local,
-  all: (each: (lanes: number) => Expr) => Expr,
+  all: EachBlock,
   body: (lanes: number) => Expr,
 ): Expr {
   const [count, first] = [asm.i32Local(), asm.i32Local()];
