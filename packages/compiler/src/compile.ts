@@ -11,11 +11,18 @@ import { optimise } from './pipeline.ts';
 import { aligned, placeBuffers } from './plan/arena.ts';
 import { lifetimes } from './plan/lifetimes.ts';
 import type { Address, Buffer } from './plan/view.ts';
+import { calibrate } from './quantise/calibrate.ts';
+import { quantise } from './quantise/quantise.ts';
+import { load, type Sample } from './quantise/run-program.ts';
+import { syntheticSamples } from './quantise/synthetic.ts';
 import type { KernelPick } from './targets/wasm/choose.ts';
 import { createLinker } from './targets/wasm/link.ts';
 import { lower, type PortBuffer } from './targets/wasm/lower.ts';
 import { unpackOffsets, unpackWeights } from './targets/wasm/unpack.ts';
 import { workOf } from './targets/wasm/work-of.ts';
+
+/** What layers with constant weights are computed in (`?precision=`). */
+export type Precision = 'f32' | 'int8';
 
 /** What a user may choose. */
 export interface CompileOptions {
@@ -23,6 +30,13 @@ export interface CompileOptions {
   readonly weights?: WeightFormat;
   /** Whether convolutions are computed as plain sums: no Winograd. Default false. */
   readonly exact?: boolean;
+  /**
+   * What layers with constant weights are computed in: floats, or 8-bit integers with codes of activations
+   * calibrated on samples. Default `f32`.
+   */
+  readonly precision?: Precision;
+  /** Inputs as they will occur, for `int8`; without any, made-up ones. */
+  readonly samples?: readonly Sample[];
   /** The device for which kernels are chosen; by default one that stands for all. */
   readonly profile?: Profile;
   /** Overrules the choice of kernels: what benchmarks and calibration need. */
@@ -65,8 +79,17 @@ function portDType(dtype: DType): Port['dtype'] {
 
 /** Compiles a graph for WebAssembly. The same graph and options give the same bytes. */
 export function compile(graph: Graph, options: CompileOptions = {}): Compiled {
-  const { weights = 'f32', exact = false, profile = profileOf('wasm'), pick } = options;
   const optimised = optimise(graph);
+  if (options.precision !== 'int8') return compileOptimised(optimised, options);
+  const { samples = [], ...others } = options;
+  const given = samples.length > 0 ? samples : syntheticSamples(optimised);
+  const ranges = calibrate(optimised, given, (values) => load(compileOptimised(values, {})));
+  return compileOptimised(quantise(optimised, ranges), others);
+}
+
+/** Compiles a graph that has been through the passes. */
+function compileOptimised(optimised: Graph, options: CompileOptions): Compiled {
+  const { weights = 'f32', exact = false, profile = profileOf('wasm'), pick } = options;
   const { calls, constants, inputs, outputs } = lower(optimised, { exact, profile, pick });
   const ports = [...inputs, ...outputs].map(({ buffer }) => buffer);
   const arena = placeBuffers(lifetimes(calls, ports));

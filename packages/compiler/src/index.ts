@@ -1,6 +1,12 @@
 // What @espalier/compiler offers to the packages below it.
 
-export { type Compiled, type CompileOptions, type CompileReport, compile } from './compile.ts';
+export {
+  type Compiled,
+  type CompileOptions,
+  type CompileReport,
+  compile,
+  type Precision,
+} from './compile.ts';
 export { fitPrices, type ProgramSample, type StepSample } from './devices/fit.ts';
 export { type Latency, latency, type StepLatency } from './devices/latency.ts';
 export { microKernels } from './devices/micro/index.ts';
@@ -12,4 +18,8 @@ export { type FileUrls, modelType, moduleText } from './emit/module.ts';
 export type { WeightFormat } from './emit/weights.ts';
 export { applyPass, type Pass } from './pass.ts';
 export { optimise, pipeline } from './pipeline.ts';
+export { calibrate } from './quantise/calibrate.ts';
+export type { Range } from './quantise/codes.ts';
+export { quantise } from './quantise/quantise.ts';
+export type { Sample } from './quantise/run-program.ts';
 export type { KernelPick } from './targets/wasm/choose.ts';
