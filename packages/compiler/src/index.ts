@@ -19,7 +19,7 @@ export type { WeightFormat } from './emit/weights.ts';
 export { applyPass, type Pass } from './pass.ts';
 export { optimise, pipeline } from './pipeline.ts';
 export { calibrate } from './quantise/calibrate.ts';
-export type { Range } from './quantise/codes.ts';
+export type { Statistics } from './quantise/codes.ts';
 export { quantise } from './quantise/quantise.ts';
 export type { Sample } from './quantise/run-program.ts';
 export type { KernelPick } from './targets/wasm/choose.ts';

@@ -1,37 +1,57 @@
 // Which values tensors take: a histogram of each over some inputs, and the range whose codes err least on it.
 
-import { type Graph, type Node, type TensorData, topologicalOrder } from '@espalier/ir';
-import { greatestCode, type Range } from './codes.ts';
-import { codedValues } from './regions.ts';
+import { elementCount, type Graph, type Node, type Tensor, topologicalOrder } from '@espalier/ir';
+import { channelsOf } from './channels.ts';
+import { greatestCode, type Range, type Statistics } from './codes.ts';
+import { quantisedValues } from './regions.ts';
 import type { Run, Sample } from './run-program.ts';
 
 /** Bins of a histogram. */
-const bins = 2048;
+const bins = 256;
 
-/** Parts of the whole range that are tried. */
-const steps = 48;
+/** The parts of a whole range that are tried, down to the least. */
+const steps = 32;
+const leastPart = Number(process.env.LP ?? 0.5);
 
 interface Histogram extends Range {
-  readonly counts: Float64Array;
+  readonly sum: number;
+  readonly counts: Uint32Array;
 }
 
-const rangeOf = (data: TensorData): Range => {
-  let [min, max] = [0, 0];
-  for (const value of data) {
-    // Written so that a NaN changes nothing.
-    if (value < min) min = value;
-    if (value > max) max = value;
-  }
-  return { min, max };
-};
+/** Calls `use` with each element and its channel. */
+function eachElement(
+  { type, data }: Tensor,
+  channels: number,
+  use: (value: number, channel: number) => void,
+): void {
+  const inner = channels === 1 ? data.length : elementCount(type.shape.slice(2));
+  for (let i = 0; i < data.length; i++) use(data[i]!, Math.floor(i / inner) % channels);
+}
 
-function count(data: TensorData, { min, max, counts }: Histogram): void {
-  const perBin = bins / (max - min);
-  for (const value of data) {
+/** Widens ranges to what a value has. */
+function widen(ranges: Widening[], value: Tensor): void {
+  eachElement(value, ranges.length, (element, channel) => {
+    const range = ranges[channel]!;
+    range.sum += element;
+    // Written so that a NaN changes nothing.
+    if (element < range.min) range.min = element;
+    if (element > range.max) range.max = element;
+  });
+}
+
+interface Widening {
+  min: number;
+  max: number;
+  sum: number;
+}
+
+function count(histograms: readonly Histogram[], value: Tensor): void {
+  eachElement(value, histograms.length, (element, channel) => {
+    const { min, max, counts } = histograms[channel]!;
     // Zeros are exact whatever the code is.
-    if (value === 0 || Number.isNaN(value)) continue;
-    counts[Math.min(bins - 1, Math.floor((value - min) * perBin))]! += 1;
-  }
+    if (element === 0 || Number.isNaN(element)) return;
+    counts[Math.min(bins - 1, Math.floor(((element - min) / (max - min)) * bins))]! += 1;
+  });
 }
 
 /** The mean square error of codes over a range, up to a factor. */
@@ -54,8 +74,8 @@ function errorOf(range: Range, { min, max, counts }: Histogram): number {
 function bestRange(histogram: Histogram): Range {
   let best: Range = { min: histogram.min, max: histogram.max };
   let least = errorOf(best, histogram);
-  for (let step = 1; step < steps; step++) {
-    const part = 1 - step / steps;
+  for (let step = 1; step <= steps; step++) {
+    const part = 1 - ((1 - leastPart) * step) / steps;
     const range = { min: histogram.min * part, max: histogram.max * part };
     const error = errorOf(range, histogram);
     if (error < least) [least, best] = [error, range];
@@ -64,7 +84,7 @@ function bestRange(histogram: Histogram): Range {
 }
 
 /**
- * The ranges of all values of a graph that `quantise` holds as codes.
+ * The ranges of each channel of all values of a graph that `quantise` holds as codes.
  *
  * @param compiled Compiles a graph and loads it.
  */
@@ -72,29 +92,60 @@ export function calibrate(
   graph: Graph,
   samples: readonly Sample[],
   compiled: (graph: Graph) => Run,
-): Map<Node, Range> {
-  const nodes = codedValues(graph);
+): Map<Node, readonly Statistics[]> {
+  const nodes = quantisedValues(graph);
   if (nodes.length === 0) return new Map();
   const outputs = nodes.map((node, i) => ({ name: `${i}`, node }));
-  // Inputs that nothing here needs are still given.
+  // Inputs that nothing here needs are left out.
   const needed = new Set(topologicalOrder({ inputs: [], outputs }));
   const run = compiled({ inputs: graph.inputs.filter((input) => needed.has(input)), outputs });
-  const ranges = nodes.map((): Range => ({ min: 0, max: 0 }));
-  const visit = (use: (data: TensorData, index: number) => void) => {
+  const visit = (use: (value: Tensor, index: number) => void) => {
     for (const sample of samples) {
       const values = run(sample);
       nodes.forEach((_, i) => {
-        use(values[`${i}`]!.data, i);
+        use(values[`${i}`]!, i);
       });
     }
   };
-  visit((data, i) => {
-    const [known, own] = [ranges[i]!, rangeOf(data)];
-    ranges[i] = { min: Math.min(known.min, own.min), max: Math.max(known.max, own.max) };
+  const ranges = nodes.map((node) =>
+    Array.from({ length: channelsOf(node) }, (): Widening => ({ min: 0, max: 0, sum: 0 })),
+  );
+  visit((value, i) => {
+    widen(ranges[i]!, value);
   });
-  const histograms = ranges.map((range) => ({ ...range, counts: new Float64Array(bins) }));
-  visit((data, i) => {
-    count(data, histograms[i]!);
+  const histograms = ranges.map((channels) =>
+    channels.map((range): Histogram => ({ ...range, counts: new Uint32Array(bins) })),
+  );
+  visit((value, i) => {
+    count(histograms[i]!, value);
   });
-  return new Map(nodes.map((node, i) => [node, bestRange(histograms[i]!)]));
+  return new Map(
+    nodes.map((node, i) => [node, chosenRanges(node, histograms[i]!, samples.length)]),
+  );
+}
+
+/** Channels of fewer values than this, all samples together, are not told apart. */
+const fewValues = 1500;
+
+/** Every channel has at least this part of the range of all. */
+const leastShare = Number(process.env.PHI ?? 1);
+
+/** Ranges of channels, none much smaller than what others show that might come. */
+function chosenRanges(node: Node, channels: readonly Histogram[], samples: number): Statistics[] {
+  const own = channels.map(bestRange);
+  const perChannel = (samples * elementCount(node.type.shape)) / channels.length;
+  const alpha = perChannel < fewValues ? 0 : Number(process.env.ALPHA ?? 0.5);
+  const widest = Math.max(...own.map(({ min, max }) => max - min));
+  const whole = {
+    min: Math.min(...own.map((range) => range.min)),
+    max: Math.max(...own.map((range) => range.max)),
+  };
+  return own.map((range, channel) => {
+    const wide = Math.max(((range.max - range.min) / widest) ** alpha || 1, 1 / 64);
+    return {
+      min: whole.min * wide,
+      max: whole.max * wide,
+      mean: channels[channel]!.sum / perChannel,
+    };
+  });
 }

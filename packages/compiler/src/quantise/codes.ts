@@ -1,44 +1,76 @@
-// The affine code of a tensor: which numbers the codes 0 … 127 stand for.
+// Affine codes: which numbers the codes 0 … 127 of a tensor stand for.
 
-import { arg, call, literal, type Scalar } from '@espalier/ir';
+import { assert, type Node } from '@espalier/ir';
+import { channelsOf, shareCodes } from './channels.ts';
 
-/** The least and the greatest value that a tensor was seen to have. */
+/** The least and the greatest value that were seen. */
 export interface Range {
   readonly min: number;
   readonly max: number;
 }
 
-/** Code `q` stands for `scale · (q − zero)`. */
+/** What is known of the values of a channel. */
+export interface Statistics extends Range {
+  readonly mean: number;
+}
+
+/** Code `q` of a channel stands for `scale · (q − zero)`. */
 export interface Code {
-  readonly scale: number;
-  /** The code of 0, which is exact: padding and `relu` need it. */
+  /** One for each channel, or one for all. */
+  readonly scales: readonly number[];
+  /** The code of 0, which is exact and the same for all channels: padding and `relu` need it. */
   readonly zero: number;
 }
 
 /** The greatest code: the relaxed dot product takes 7 bits on every engine. */
 export const greatestCode = 127;
 
-/** The range that holds both. */
-export const unionOf = (a: Range, b: Range): Range => ({
-  min: Math.min(a.min, b.min),
-  max: Math.max(a.max, b.max),
+/** Scales below this are not normal floats any more once they are multiplied. */
+const leastScale = 1e-30;
+
+const unionOf = (a: Range | undefined, b: Range): Range => ({
+  min: Math.min(a?.min ?? 0, b.min),
+  max: Math.max(a?.max ?? 0, b.max),
 });
 
-/** The code whose ends are those of a range, 0 included. */
-export function codeOf({ min, max }: Range): Code {
-  const [low, high] = [Math.min(min, 0), Math.max(max, 0)];
-  const scale = Math.fround((high - low) / greatestCode);
-  // Of nothing but zeros, or of what is too small for a float, any code will do.
-  if (!(scale > 1e-30) || !Number.isFinite(scale)) return { scale: 1, zero: 0 };
-  return { scale, zero: Math.min(greatestCode, Math.round(-low / scale)) };
+/** The code of 0 where codes spread over a range. */
+function zeroOf({ min, max }: Range): number {
+  const zero = Math.round((greatestCode * -min) / (max - min));
+  return Number.isFinite(zero) ? zero : 0;
 }
 
-/** The value of a code. */
-export const decoded = (code: Scalar, { scale, zero }: Code): Scalar =>
-  call('mul', plus(call('toF32', code), -zero), literal(scale));
+/** The least scale at which codes reach both ends of a range. */
+const scaleFor = ({ min, max }: Range, zero: number): number =>
+  Math.max(zero < greatestCode ? max / (greatestCode - zero) : 0, zero > 0 ? -min / zero : 0);
 
-const plus = (value: Scalar, shift: number): Scalar =>
-  shift === 0 ? value : call('add', value, literal(shift));
-
-/** `decoded` of the only operand. */
-export const decode = (code: Code): Scalar => decoded(arg(0), code);
+/** The codes of values, from the range of each of their channels. */
+export function chooseCodes(
+  coded: readonly Node[],
+  ranges: ReadonlyMap<Node, readonly Range[]>,
+): Map<Node, Code> {
+  const { scaleOf, zeroOf: classOf } = shareCodes(coded);
+  const whole = new Map<number, Range>();
+  const parts = new Map<number, Range>();
+  for (const node of coded) {
+    const own = ranges.get(node);
+    assert(own?.length === channelsOf(node), `${node.name} has a range for each channel`);
+    own.forEach((range, channel) => {
+      const unit = scaleOf(node, channel);
+      parts.set(unit, unionOf(parts.get(unit), range));
+      whole.set(classOf(node), unionOf(whole.get(classOf(node)), range));
+    });
+  }
+  return new Map(
+    coded.map((node) => {
+      const range = whole.get(classOf(node))!;
+      const zero = zeroOf(range);
+      // A channel of nothing but zeros takes the scale of the whole.
+      const common = scaleFor(range, zero);
+      const scales = Array.from({ length: channelsOf(node) }, (_, channel) => {
+        const scale = scaleFor(parts.get(scaleOf(node, channel))!, zero) || common;
+        return scale > leastScale && Number.isFinite(scale) ? scale : 1;
+      });
+      return [node, { scales, zero }];
+    }),
+  );
+}

@@ -1,6 +1,6 @@
 // Weights as integers, symmetric, with one scale for each output channel.
 
-import { allocate, type ConstantNode, type Tensor } from '@espalier/ir';
+import { allocate, type Tensor } from '@espalier/ir';
 import type { Code } from './codes.ts';
 
 /** The greatest magnitude of a weight. */
@@ -13,35 +13,52 @@ const greatestBias = 2 ** 28;
 export interface IntegerLayer {
   /** i32, in the shape of the weights. */
   readonly weights: Tensor;
-  /** i32 `[O]`. */
-  readonly bias: Tensor;
-  /** f32 `[O]`: the value of 1 in a sum. */
-  readonly scales: Float32Array;
+  /** The bias of each output, in units of its scale; not rounded. */
+  readonly bias: readonly number[];
+  /** The value of 1 in the sums of each output. */
+  readonly scales: readonly number[];
 }
 
-/** The integers nearest to a layer of weights `[O, …]` and bias `[O]` over inputs of the given code. */
-export function integerLayer(w: ConstantNode, bias: ConstantNode, input: Code): IntegerLayer {
+/**
+ * The integers nearest to a layer's weights `[O, I, …]` and bias `[O]`. Scales that differ between channels of
+ * the input are multiplied into the weights first.
+ */
+export function integerLayer(
+  w: Tensor,
+  bias: Tensor,
+  groups: number,
+  input: Code,
+  means: readonly number[],
+): IntegerLayer {
   const { shape } = w.type;
-  const outputs = shape[0]!;
-  const perOutput = w.value.data.length / outputs;
-  const weights = allocate({ dtype: 'i32', shape });
-  const biases = allocate({ dtype: 'i32', shape: [outputs] });
-  const scales = new Float32Array(outputs);
+  const [outputs, inputs] = shape as [number, number];
+  const perOutput = w.data.length / outputs;
+  const taps = perOutput / inputs;
+  const data = allocate({ dtype: 'i32', shape });
+  const biases: number[] = [];
+  const scales: number[] = [];
+  const row = new Float64Array(perOutput);
   for (let output = 0; output < outputs; output++) {
-    const row = w.value.data.subarray(output * perOutput, (output + 1) * perOutput);
+    const firstChannel = Math.floor(output / (outputs / groups)) * inputs;
     let largest = 0;
-    for (const weight of row) largest = Math.max(largest, Math.abs(weight));
-    const least = Math.abs(bias.value.data[output]!) / (input.scale * greatestBias);
-    const scale = Math.max(largest / greatest, least) || 1;
-    row.forEach((weight, i) => {
-      weights[output * perOutput + i] = Math.round(weight / scale);
-    });
-    biases[output] = Math.round(bias.value.data[output]! / (input.scale * scale));
-    scales[output] = input.scale * scale;
+    for (let i = 0; i < perOutput; i++) {
+      const channel = firstChannel + Math.floor(i / taps);
+      row[i] = w.data[output * perOutput + i]! * input.scales[channel % input.scales.length]!;
+      largest = Math.max(largest, Math.abs(row[i]!));
+    }
+    const own = bias.data[output]!;
+    const scale = Math.max(largest / greatest, Math.abs(own) / greatestBias) || 1;
+    let shift = 0;
+    for (let i = 0; i < perOutput; i++) {
+      const weight = Math.round(row[i]! / scale);
+      data[output * perOutput + i] = weight;
+      const channel = firstChannel + Math.floor(i / taps);
+      const mean = means[channel % means.length]! / input.scales[channel % input.scales.length]!;
+      shift += (weight - row[i]! / scale) * mean;
+    }
+    // Without what the rounding of weights adds on average.
+    biases.push(own / scale - (process.env.NOBC ? 0 : shift));
+    scales.push(scale);
   }
-  return {
-    weights: { type: { dtype: 'i32', shape }, data: weights },
-    bias: { type: { dtype: 'i32', shape: [outputs] }, data: biases },
-    scales,
-  };
+  return { weights: { type: { dtype: 'i32', shape }, data }, bias: biases, scales };
 }
