@@ -25,13 +25,15 @@ type Quad = readonly [number, number, number, number];
 
 const plain: Attrs = { stride: [1, 1], dilation: [1, 1], pads: [0, 0, 0, 0], groups: 1, zero: 0 };
 
+type Tail = (b: Builder, sums: Node, input: (shape: readonly number[]) => Node) => Node;
+
 interface Sample {
   readonly x: Quad;
   readonly w: readonly [outputs: number, rows: number, columns: number];
   readonly attrs?: Partial<Attrs>;
   /** Largest weight. */
   readonly largest?: number;
-  tail?(b: Builder, sums: Node, input: (shape: readonly number[]) => Node): Node;
+  readonly tail?: Tail;
 }
 
 const whole = (shape: readonly number[], seed: number, most: number): Tensor =>
@@ -72,10 +74,10 @@ function agrees(
     const running = start(graph, {}, variant);
     steps = running.compiled.report.steps;
     const actual = running.run(inputs).y!;
-    const worst = expected.data.reduce(
-      (most: number, value: number, i: number) => Math.max(most, Math.abs(value - actual.data[i]!)),
-      0,
-    );
+    let worst = 0;
+    expected.data.forEach((value, i) => {
+      worst = Math.max(worst, Math.abs(value - actual.data[i]!));
+    });
     const title = `${variant}: [${x}] by [${w}] ${JSON.stringify(attrs ?? {})}`;
     if (!(worst <= tolerance)) t.fail(`${title} is off by ${worst}`);
   }
@@ -152,7 +154,7 @@ t.test('sums are exact where weights exceed the cache', async (t) => {
 
 /** An expression over sums and further operands. */
 const then =
-  (expr: Scalar, ...shapes: readonly (readonly number[])[]): Sample['tail'] =>
+  (expr: Scalar, ...shapes: readonly (readonly number[])[]): Tail =>
   (b, sums, input) =>
     b.withEpilogue(
       sums as never,
@@ -178,9 +180,9 @@ t.test('gives floats and codes, with operands of its epilogue', async (t) => {
     }
   // A code may be one off where a product of floats is rounded otherwise.
   const codes =
-    (tail: Sample['tail']): Sample['tail'] =>
+    (tail: Tail): Tail =>
     (b, sums, input) =>
-      b.scalar('toF32', tail!(b, sums, input));
+      b.scalar('toF32', tail(b, sums, input));
   for (const groups of [1, 13])
     for (const tail of [
       then(parseScalar(`toCode(${scale})`)),

@@ -63,6 +63,21 @@ const refusals: Readonly<Record<OpName, readonly Refusal[]>> = {
     ['integer weights', [image, 'i32[6,4,3,3]', 'f32[6]'], conv, 'BAD_DTYPE'],
     ['two operands', [image, 'f32[6,4,3,3]'], conv],
   ],
+  convInteger: [
+    ['weights for other channels', ['u8[1,4,5,5]', 'i32[6,3,3,3]', 'i32[6]'], { ...conv, zero: 0 }],
+    [
+      'a code of zero that is none',
+      ['u8[1,4,5,5]', 'i32[6,4,3,3]', 'i32[6]'],
+      { ...conv, zero: 256 },
+    ],
+    ['floats', [image, 'i32[6,4,3,3]', 'i32[6]'], { ...conv, zero: 0 }, 'BAD_DTYPE'],
+    [
+      'weights in floats',
+      ['u8[1,4,5,5]', 'f32[6,4,3,3]', 'i32[6]'],
+      { ...conv, zero: 0 },
+      'BAD_DTYPE',
+    ],
+  ],
   convTranspose: [
     [
       'weights for other channels',

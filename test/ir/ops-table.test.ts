@@ -42,6 +42,10 @@ const empty: Readonly<Record<OpName, readonly Sample[]>> = {
     { inputs: ['f32[1,3,5,5]', 'f32[0,3,3,2]', 'f32[0]'], attrs: conv },
     { inputs: ['f32[1,3,0,0]', 'f32[4,3,3,2]', 'f32[4]'], attrs: conv },
   ],
+  convInteger: [
+    { inputs: ['u8[0,3,5,5]', 'i32[4,3,3,2]', 'i32[4]'], attrs: { ...conv, zero: 3 } },
+    { inputs: ['u8[1,3,0,0]', 'i32[4,3,3,2]', 'i32[4]'], attrs: { ...conv, zero: 3 } },
+  ],
   convTranspose: [
     {
       inputs: ['f32[0,3,5,5]', 'f32[3,4,3,2]', 'f32[4]'],
@@ -180,8 +184,8 @@ t.test('sums of no terms leave the bias', async (t) => {
   t.same([...z.data], [...bias.data], 'linear');
 });
 
-/** Primitives whose results are indices or decisions. */
-const steps = new Set(['argReduce', 'suppress', 'topK']);
+/** Primitives whose results are indices or decisions, or come of codes. */
+const steps = new Set(['argReduce', 'convInteger', 'suppress', 'topK']);
 
 t.test('every op is a primitive with loops or a composition with its parts', async (t) => {
   for (const [name, op] of Object.entries(primitives)) {

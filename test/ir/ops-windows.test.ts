@@ -78,6 +78,29 @@ const convCases = grid.flatMap(({ sliding, size, kernel, out }) =>
 
 t.test('conv sums taps, whatever the window', computes('conv', convCases));
 
+/** Padding stands for 0, and so does its code. */
+const integerCases = slidings.flatMap((sliding): FormulaCase[] => {
+  const { stride, dilation, pads } = sliding;
+  const out = extents([7, 9], [3, 2], sliding);
+  if (!out) return [];
+  return [1, 2].map((groups) => ({
+    inputs: ['u8[2,4,7,9]', `i32[6,${4 / groups},3,2]`, 'i32[6]'],
+    attrs: { ...sliding, groups, zero: 5 },
+    output: `i32[2,6,${out}]`,
+    formula: ([image, o, row, column], x, w, bias) =>
+      bias!(o!) +
+      sumOver([4 / groups, 3, 2], (i, r, s) => {
+        const y = row! * stride[0] + r! * dilation[0] - pads[0];
+        const z = column! * stride[1] + s! * dilation[1] - pads[1];
+        const inside = y >= 0 && y < 7 && z >= 0 && z < 9;
+        const channel = Math.floor(o! / (6 / groups)) * (4 / groups) + i!;
+        return inside ? (x!(image!, channel, y, z) - 5) * w!(o!, i!, r!, s!) : 0;
+      }),
+  }));
+});
+
+t.test('convInteger sums codes less that of zero', computes('convInteger', integerCases));
+
 /** Where a pixel must lie to reach output `at` through tap `tap`; NaN reads as outside. */
 const origin = (at: number, tap: number, stride: number, gap: number, pad: number) => {
   const steps = (at + pad - tap * gap) / stride;

@@ -10,7 +10,7 @@ const toOrt = ({ type, data }: Tensor, wants: string): ort.Tensor => {
   }
   if (wants === 'uint8') return new ort.Tensor('uint8', Uint8Array.from(data), type.shape);
   if (wants === 'int8') return new ort.Tensor('int8', Int8Array.from(data), type.shape);
-  const names = { f32: 'float32', i32: 'int32', bool: 'bool' } as const;
+  const names = { f32: 'float32', i32: 'int32', bool: 'bool', u8: 'uint8' } as const;
   return new ort.Tensor(names[type.dtype], data as Float32Array, type.shape);
 };
 

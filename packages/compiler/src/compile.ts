@@ -55,6 +55,8 @@ export interface CompileReport {
   readonly steps: readonly string[];
   /** What each step does, in order: `latency` predicts from it. */
   readonly work: readonly Work[];
+  /** What activations were calibrated on, in 8 bits: what was given, or made-up inputs. */
+  readonly calibration?: 'samples' | 'synthetic';
   /** The graph as it was lowered. */
   readonly graph: Graph;
 }
@@ -84,7 +86,9 @@ export function compile(graph: Graph, options: CompileOptions = {}): Compiled {
   const { samples = [], ...others } = options;
   const given = samples.length > 0 ? samples : syntheticSamples(optimised);
   const ranges = calibrate(optimised, given, (values) => load(compileOptimised(values, {})));
-  return compileOptimised(quantise(optimised, ranges), others);
+  const compiled = compileOptimised(quantise(optimised, ranges), others);
+  const calibration = samples.length > 0 ? 'samples' : 'synthetic';
+  return { ...compiled, report: { ...compiled.report, calibration } };
 }
 
 /** Compiles a graph that has been through the passes. */

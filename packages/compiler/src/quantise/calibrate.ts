@@ -11,7 +11,7 @@ const bins = 256;
 
 /** The parts of a whole range that are tried, down to the least. */
 const steps = 32;
-const leastPart = Number(process.env.LP ?? 0.5);
+const leastPart = 0.5;
 
 interface Histogram extends Range {
   readonly sum: number;
@@ -120,32 +120,37 @@ export function calibrate(
     count(histograms[i]!, value);
   });
   return new Map(
-    nodes.map((node, i) => [node, chosenRanges(node, histograms[i]!, samples.length)]),
+    nodes.map((node, i) => [node, statisticsOf(node, histograms[i]!, samples.length)]),
   );
 }
 
 /** Channels of fewer values than this, all samples together, are not told apart. */
 const fewValues = 1500;
 
-/** Every channel has at least this part of the range of all. */
-const leastShare = Number(process.env.PHI ?? 1);
+/**
+ * How far the range of a channel is its own, and not that of all channels, as an exponent. Codes of a channel's own
+ * range are finer; but scales that differ coarsen the weights, and what a channel was seen to have is less certain
+ * [Xiao et al., "SmoothQuant", 2023, §4, migrates with the same exponent].
+ */
+const ownShare = 0.5;
 
-/** Ranges of channels, none much smaller than what others show that might come. */
-function chosenRanges(node: Node, channels: readonly Histogram[], samples: number): Statistics[] {
+/** What is known of each channel, ranges between its own and that of all. */
+function statisticsOf(node: Node, channels: readonly Histogram[], samples: number): Statistics[] {
   const own = channels.map(bestRange);
+  const [min, max] = [
+    Math.min(...own.map((range) => range.min)),
+    Math.max(...own.map((range) => range.max)),
+  ];
   const perChannel = (samples * elementCount(node.type.shape)) / channels.length;
-  const alpha = perChannel < fewValues ? 0 : Number(process.env.ALPHA ?? 0.5);
-  const widest = Math.max(...own.map(({ min, max }) => max - min));
-  const whole = {
-    min: Math.min(...own.map((range) => range.min)),
-    max: Math.max(...own.map((range) => range.max)),
-  };
+  const widest = Math.max(...own.map((range) => range.max - range.min));
   return own.map((range, channel) => {
-    const wide = Math.max(((range.max - range.min) / widest) ** alpha || 1, 1 / 64);
-    return {
-      min: whole.min * wide,
-      max: whole.max * wide,
-      mean: channels[channel]!.sum / perChannel,
-    };
+    const isTold = perChannel >= fewValues && widest > 0;
+    const part = isTold ? ((range.max - range.min) / widest) ** ownShare : 1;
+    // A channel that was always 0 may not stay so.
+    const share = Math.max(part, leastShare);
+    return { min: share * min, max: share * max, mean: channels[channel]!.sum / perChannel };
   });
 }
+
+/** Every channel has at least this part of the range of all. */
+const leastShare = 1 / 64;

@@ -1,6 +1,13 @@
 // Channels through movers: which channel of a result holds which of an operand, and which therefore share a scale.
 
-import { type AttrsOf, type Node, type OpNode, splitInputs } from '@espalier/ir';
+import {
+  type AttrsOf,
+  type Graph,
+  type Node,
+  type OpNode,
+  splitInputs,
+  topologicalOrder,
+} from '@espalier/ir';
 import { isMover } from './regions.ts';
 
 /** Channels that have a scale each: axis 1 of images and of rows of features; others have one scale. */
@@ -72,8 +79,16 @@ export interface Sharing {
   zeroOf(node: Node): number;
 }
 
-/** Finds what shares codes among values that are held as codes. */
-export function shareCodes(coded: readonly Node[]): Sharing {
+/** Values that a linear layer of rank 4 reads or gives: it mixes axis 3, where scales differ along axis 1. */
+const mixed = (graph: Graph): Node[] =>
+  topologicalOrder(graph).flatMap((node) =>
+    node.kind === 'op' && node.op === 'linear' && node.type.shape.length === 4
+      ? [node, node.inputs[0]!, ...splitInputs(node).extras]
+      : [],
+  );
+
+/** Finds what shares codes among values of a graph that are held as codes. */
+export function shareCodes(graph: Graph, coded: readonly Node[]): Sharing {
   const position = new Map(coded.map((node, i) => [node, i]));
   const first: number[] = [];
   let units = 0;
@@ -82,6 +97,14 @@ export function shareCodes(coded: readonly Node[]): Sharing {
     units += channelsOf(node);
   }
   const [scales, zeros] = [classes(units), classes(coded.length)];
+  const joinAll = (index: number) => {
+    for (let channel = 1; channel < channelsOf(coded[index]!); channel++)
+      scales.join(first[index]! + channel, first[index]!);
+  };
+  for (const node of mixed(graph)) {
+    const index = position.get(node);
+    if (index !== undefined) joinAll(index);
+  }
   coded.forEach((node, i) => {
     if (node.kind !== 'op' || !isMover(node)) return;
     splitInputs(node).own.forEach((input, index) => {
@@ -90,17 +113,15 @@ export function shareCodes(coded: readonly Node[]): Sharing {
       if (at === undefined) return;
       zeros.join(i, at);
       const moved = movedChannels(node, index);
-      const own = Array.from({ length: channelsOf(input) }, (_, channel) => first[at]! + channel);
-      if (moved)
-        own.forEach((unit, channel) => {
-          if (moved[channel]! >= 0) scales.join(unit, first[i]! + moved[channel]!);
+      if (moved) {
+        moved.forEach((to, channel) => {
+          if (to >= 0) scales.join(first[at]! + channel, first[i]! + to);
         });
-      else
-        for (const unit of [
-          ...own,
-          ...Array.from({ length: channelsOf(node) }, (_, channel) => first[i]! + channel),
-        ])
-          scales.join(unit, first[i]!);
+        return;
+      }
+      joinAll(at);
+      joinAll(i);
+      scales.join(first[at]!, first[i]!);
     });
   });
   return {

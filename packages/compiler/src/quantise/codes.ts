@@ -1,6 +1,6 @@
 // Affine codes: which numbers the codes 0 … 127 of a tensor stand for.
 
-import { assert, type Node } from '@espalier/ir';
+import { assert, type Graph, type Node } from '@espalier/ir';
 import { channelsOf, shareCodes } from './channels.ts';
 
 /** The least and the greatest value that were seen. */
@@ -45,10 +45,11 @@ const scaleFor = ({ min, max }: Range, zero: number): number =>
 
 /** The codes of values, from the range of each of their channels. */
 export function chooseCodes(
+  graph: Graph,
   coded: readonly Node[],
   ranges: ReadonlyMap<Node, readonly Range[]>,
 ): Map<Node, Code> {
-  const { scaleOf, zeroOf: classOf } = shareCodes(coded);
+  const { scaleOf, zeroOf: classOf } = shareCodes(graph, coded);
   const whole = new Map<number, Range>();
   const parts = new Map<number, Range>();
   for (const node of coded) {
@@ -70,7 +71,7 @@ export function chooseCodes(
         const scale = scaleFor(parts.get(scaleOf(node, channel))!, zero) || common;
         return scale > leastScale && Number.isFinite(scale) ? scale : 1;
       });
-      return [node, { scales, zero }];
+      return [node, { scales: new Set(scales).size === 1 ? scales.slice(0, 1) : scales, zero }];
     }),
   );
 }

@@ -56,6 +56,13 @@ const halved = ({ scales, zero }: Code): Code => ({
   zero,
 });
 
+/** The mean of each input of a host, or of all. */
+function meansOfInputs(made: Made, { op, inputs: [x], type }: OpNode): readonly number[] {
+  const means = made.meansOf(x!);
+  if (op === 'conv' || type.shape.length === 2) return means;
+  return [means.reduce((sum, mean) => sum + mean, 0) / means.length];
+}
+
 /** The means of both planes of a picture. */
 const half = (means: readonly number[]): number[] => [...means, ...means].map((mean) => mean / 2);
 
@@ -83,7 +90,7 @@ export function convolutionOf(made: Made, b: Builder, node: OpNode): Node {
   const sliding = slidingOf(node);
   const input = isPicture ? halved(meaning) : meaning;
   const weights = isPicture ? twice(w.value) : w.value;
-  const means = isPicture ? half(made.meansOf(x)) : made.meansOf(x);
+  const means = isPicture ? half(made.meansOf(x)) : meansOfInputs(made, node);
   const layer = integerLayer(weights, bias.value, sliding.groups, input, means);
 
   const outputs = w.type.shape[0]!;

@@ -8,6 +8,7 @@ import {
   type Graph,
   type Node,
   type OpNode,
+  sameShape,
   splitInputs,
   substitute,
   topologicalOrder,
@@ -48,7 +49,10 @@ function mapOf(made: Made, b: Builder, node: OpNode): Node {
   const value = substitute(expr, args);
   const code = made.codeOf(node);
   const finished = expressions.finish(code ? encoded(value, code, expressions) : value);
-  return b.map(finished.operands, { expr: finished.expr });
+  // What made the shape of the result may have dropped out.
+  const operands = finished.operands.length > 0 ? finished.operands : [b.value(0)];
+  const mapped = b.map(operands, { expr: finished.expr });
+  return sameShape(mapped.type.shape, shape) ? mapped : b.expand(mapped, { shape });
 }
 
 /** A mover over codes. */
@@ -57,9 +61,10 @@ function moved(made: Made, b: Builder, node: OpNode, code: Code): Node {
     const own = made.codeOf(input);
     if (own) return made.codesOf(input, own);
     const channels = movedChannels(node, index) ?? [];
+    const { scales: all } = code;
     const scales = Array.from(
       { length: channelsOf(input) },
-      (_, channel) => code.scales[Math.max(0, channels[channel] ?? 0)]!,
+      (_, channel) => all[all.length === 1 ? 0 : Math.max(0, channels[channel] ?? 0)]!,
     );
     return made.codesOf(input, { ...code, scales });
   });
@@ -73,7 +78,7 @@ export function quantise(
   graph: Graph,
   statistics: ReadonlyMap<Node, readonly Statistics[]>,
 ): Graph {
-  const meanings = chooseCodes(quantisedValues(graph), statistics);
+  const meanings = chooseCodes(graph, quantisedValues(graph), statistics);
   const held = new Set(codedValues(graph));
   const codes = new Map([...meanings].filter(([node]) => held.has(node)));
   const floats = new Map<Node, Node>();

@@ -6,7 +6,6 @@ import {
   type Graph,
   type Node,
   type OpNode,
-  operands,
   sameShape,
   splitInputs,
   topologicalOrder,

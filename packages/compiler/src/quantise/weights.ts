@@ -57,7 +57,7 @@ export function integerLayer(
       shift += (weight - row[i]! / scale) * mean;
     }
     // Without what the rounding of weights adds on average.
-    biases.push(own / scale - (process.env.NOBC ? 0 : shift));
+    biases.push(own / scale - shift);
     scales.push(scale);
   }
   return { weights: { type: { dtype: 'i32', shape }, data }, bias: biases, scales };

@@ -78,7 +78,7 @@ export const convInteger: Kernel = {
             xPixelStep: loops.pixelSteps[0]!,
             yPixelStep: loops.pixelSteps[3]!,
             outerTaps: loops.taps.slice(0, -1),
-            quads: Math.ceil(run / quad),
+            quads: run > 0 ? Math.ceil(run / quad) : 0,
             extras: operands,
             epilogue,
           },

@@ -39,7 +39,7 @@ export function packedBias(emit: Emitter, node: OpNode): Address {
 
 /** Bytes of the weights of one block of outputs, where taps come in runs of so many. */
 export const blockBytes = (taps: number, run: number): number =>
-  blockLanes * quad * Math.ceil(run / quad) * (taps / run);
+  taps === 0 ? 0 : blockLanes * quad * Math.ceil(run / quad) * (taps / run);
 
 /**
  * Weights as `[group][block][outer taps][quad of the run][8][4]`, runs filled up with zeros.

@@ -62,7 +62,7 @@ export function createIntegerTile(
       product.start(bias, pixels, vectors),
       at.set(x.get),
       weights.set(w.get),
-      nest(asm, loops, [at], run),
+      spec.quads > 0 ? nest(asm, loops, [at], run) : asm.seq(),
       product.end(bias, pixels, vectors),
       finishIntegers(asm, spec, y, extras, waiting, pixels, lanes, product.sum),
     );
