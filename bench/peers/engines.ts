@@ -6,6 +6,9 @@ import { dirname, join } from 'node:path';
 import { moduleText } from '@espalier/compiler';
 import { build } from 'esbuild';
 import { filledOnnx } from '../../test/support/filled-onnx.ts';
+import { tfjs } from './convert/tfjs.ts';
+import { tflite } from './convert/tflite.ts';
+import { toPeer } from './convert/to-peer.ts';
 import type { Network } from './network.ts';
 
 /** Where engines run. */
@@ -38,6 +41,25 @@ export const engines = {
     assets: () => dirname(require.resolve('onnxruntime-web/wasm')),
     async write(network, folder) {
       writeFileSync(join(folder, 'net.onnx'), filledOnnx(network.from));
+    },
+  },
+  // Made for browsers; in Node it runs only with globals put in its way.
+  'LiteRT.js': {
+    driver: 'litert',
+    hosts: ['chromium'],
+    assets: () => join(dirname(require.resolve('@litertjs/core/package.json')), 'wasm'),
+    async write(network, folder) {
+      writeFileSync(join(folder, 'net.tflite'), tflite(toPeer(network.graph)));
+    },
+  },
+  'tfjs-wasm': {
+    driver: 'tfjs-wasm',
+    hosts: ['node', 'chromium'],
+    assets: () => dirname(require.resolve('@tensorflow/tfjs-backend-wasm')),
+    async write(network, folder) {
+      const { json, weights } = tfjs(toPeer(network.graph));
+      writeFileSync(join(folder, 'net.json'), JSON.stringify(json));
+      writeFileSync(join(folder, 'net.bin'), weights);
     },
   },
 } as const satisfies Readonly<Record<string, Engine>>;
