@@ -5,8 +5,17 @@ export interface LabelProblem {
   readonly count: number;
   /** What each node costs by its label; `Infinity` forbids one. */
   readonly own: readonly (readonly [number, number])[];
-  /** What two nodes of different labels cost. */
-  readonly edges: readonly { readonly a: number; readonly b: number; readonly cost: number }[];
+  readonly edges: readonly LabelEdge[];
+}
+
+/** What two nodes cost where their labels differ. */
+export interface LabelEdge {
+  readonly a: number;
+  readonly b: number;
+  /** If `a` has 0 and `b` has 1. */
+  readonly cost: number;
+  /** If `a` has 1 and `b` has 0; by default the same. */
+  readonly back?: number;
 }
 
 interface Arc {
@@ -33,7 +42,8 @@ export function cheapestLabels({ count, own, edges }: LabelProblem): (0 | 1)[] {
     if (one > shared) connect(source, node, one - shared, 0);
     if (zero > shared) connect(node, sink, zero - shared, 0);
   });
-  for (const { a, b, cost } of edges) if (a !== b && cost > 0) connect(a, b, cost, cost);
+  for (const { a, b, cost, back = cost } of edges)
+    if (a !== b && cost + back > 0) connect(a, b, cost, back);
 
   for (;;) {
     const cameBy = reach(arcs, source);

@@ -7,6 +7,8 @@ import type { Work } from '../../devices/work.ts';
 import { broadcast, extentOf } from '../../plan/strides.ts';
 import { type Buffer, noHalo, type Order, rowMajor, type View } from '../../plan/view.ts';
 import type { Emitter, Kernel, Wish } from './kernel.ts';
+import { emitClearHalo } from './kernels/clear-halo.ts';
+import { emitCopy } from './kernels/copy.ts';
 import { kernels } from './kernels/index.ts';
 import { bodiesOf } from './link.ts';
 import { type PricedCall, workOf } from './work-of.ts';
@@ -93,8 +95,17 @@ export function rehearse(node: OpNode, kernel: Kernel): Work[] {
   const operands = new Map(
     reads.map((index) => {
       const wish = kernel.wish?.(node, index) ?? {};
-      const { type } = own[index]!;
-      return [index, view(type, wishedBy(wish, type.shape.length), wish.halo)];
+      const { type, kind } = own[index]!;
+      const wished = wishedBy(wish, type.shape.length);
+      const operand = view(type, wished, wish.halo);
+      if (wish.halo?.some((rows) => rows > 0)) {
+        emitClearHalo(emit, operand);
+        // The caller's memory has no margin: into the other order it is copied anyhow, into its own for that.
+        const given = rowMajor(type.shape.length);
+        if (kind === 'input' && isSameOrder(wished, given))
+          emitCopy(emit, view(type, given), operand, 'arrange');
+      }
+      return [index, operand];
     }),
   );
   const output = view(node.type, order);
@@ -118,6 +129,8 @@ export function rehearse(node: OpNode, kernel: Kernel): Work[] {
     return workOf(call, { plain: plain.tally, relaxed: relaxed.tally });
   });
 }
+
+const isSameOrder = (a: Order, b: Order): boolean => a.every((axis, i) => axis === b[i]);
 
 /** An order that fulfils a wish. */
 function wishedBy({ dense, unitAxis }: Wish, rank: number): Order {

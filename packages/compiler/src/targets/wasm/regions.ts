@@ -96,7 +96,7 @@ function layouts(
     node.kind === 'op'
       ? [...new Set(node.inputs)].flatMap((operand) => {
           const b = numbers.get(operand);
-          return b === undefined ? [] : [{ a, b, cost: copyCost(operand, choice) }];
+          return b === undefined ? [] : [{ a, b, ...copyCosts(operand, choice) }];
         })
       : [],
   );
@@ -108,7 +108,7 @@ function layouts(
   const anchor = values.length;
   for (const node of planes) {
     const index = numbers.get(node);
-    if (index !== undefined) edges.push({ a: anchor, b: index, cost: copyCost(node, choice) });
+    if (index !== undefined) edges.push({ a: anchor, b: index, ...copyCosts(node, choice) });
   }
   const labels = cheapestLabels({
     count: values.length + 1,
@@ -118,26 +118,30 @@ function layouts(
   return new Map(values.map((node, index) => [node, labels[index]!]));
 }
 
-/** What it takes to copy a value from one layout to the other, in ns. */
-function copyCost(node: Node, { profile, constantBytes }: Choice): number {
+/** What it takes to copy a value for a reader, in ns: from planes (`cost`), and into planes (`back`). */
+function copyCosts(node: Node, { profile, constantBytes }: Choice): { cost: number; back: number } {
   const { shape, dtype } = node.type;
   const view = (axes: Order): View => {
     const { elements, strides } = extentOf(shape, axes, noHalo);
     const buffer: Buffer = { id: axes[1]!, bytes: 4 * elements, kind: 'activation', label: '' };
     return { address: { buffer, byteOffset: 0 }, dtype, shape, strides, halo: noHalo };
   };
-  const calls: PricedCall[] = [];
-  emitCopy(
-    { call: (call) => calls.push({ kernel: 'copy', ...call }) },
-    view(channelsLast(4)),
-    view(rowMajor(4)),
-    'copy',
-  );
-  return calls
-    .flatMap((call) => {
-      const { plain, relaxed } = bodiesOf(call);
-      const work = workOf(call, { plain: plain.tally, relaxed: relaxed.tally });
-      return profile.modules.map((module) => stepTime(work, profile, module, constantBytes).ns);
-    })
-    .reduce((sum, ns) => sum + ns, 0);
+  const priced = (from: Order, to: Order): number => {
+    const calls: PricedCall[] = [];
+    emitCopy(
+      { call: (call) => calls.push({ kernel: 'copy', ...call }) },
+      view(from),
+      view(to),
+      'copy',
+    );
+    return calls
+      .flatMap((call) => {
+        const { plain, relaxed } = bodiesOf(call);
+        const work = workOf(call, { plain: plain.tally, relaxed: relaxed.tally });
+        return profile.modules.map((module) => stepTime(work, profile, module, constantBytes).ns);
+      })
+      .reduce((sum, ns) => sum + ns, 0);
+  };
+  const [pixels, planes] = [channelsLast(4), rowMajor(4)];
+  return { cost: priced(planes, pixels), back: priced(pixels, planes) };
 }
