@@ -1,43 +1,14 @@
 // Every trained model and every skeleton, compiled: against the stored outputs of an independent engine.
 
-import { readFileSync } from 'node:fs';
-import { basename } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { WeightFormat } from '@espalier/compiler';
-import { importOnnx } from '@espalier/importers';
-import type { Graph } from '@espalier/ir';
 import t, { type Test } from 'tap';
-import { type Running, start } from '../support/run-compiled.ts';
+import { errorOf, graphOf } from '../support/compiled-models.ts';
+import { start } from '../support/run-compiled.ts';
 import { skipWithoutData } from '../support/shared-data.ts';
 import { type ModelCase, modelCases, skeletonCases } from '../support/trained-models.ts';
 
 t.setTimeout(300_000);
-
-function graphOf({ file, inputs, fill }: ModelCase): Graph {
-  const shapes = Object.entries(inputs).map(([name, { shape }]) => [name, shape] as const);
-  return importOnnx(readFileSync(file), {
-    file: basename(file),
-    shapes: Object.fromEntries(shapes),
-    ...(fill && { fill: (name: string) => fill(name) }),
-  });
-}
-
-/** The greatest error over all outputs, each relative to its greatest magnitude. */
-function errorOf(running: Running, { inputs, outputs }: ModelCase): number {
-  const tensors = Object.entries(inputs).map(
-    ([name, { shape, data }]) => [name, { type: { dtype: 'f32', shape }, data }] as const,
-  );
-  const results = running.run(Object.fromEntries(tensors));
-  let worst = 0;
-  for (const [name, { samples, stride, maxabs }] of Object.entries(outputs)) {
-    const { data } = results[name]!;
-    samples.forEach((value, i) => {
-      const error = Math.abs(value - data[i * stride]!) / maxabs;
-      if (!(error <= worst)) worst = error;
-    });
-  }
-  return worst;
-}
 
 function check(t: Test, given: ModelCase): void {
   const graph = graphOf(given);
