@@ -69,6 +69,10 @@ export interface Compiled {
   readonly report: CompileReport;
 }
 
+/** A function of its own, since a frame holds what it has been given. */
+const optimisedOf = (source: Graph | (() => Graph)): Graph =>
+  optimise(typeof source === 'function' ? source() : source);
+
 /** The reads past a buffer's end that kernels may make. */
 const readSlack = 64;
 const pageBytes = 65536;
@@ -79,9 +83,12 @@ function portDType(dtype: DType): Port['dtype'] {
   return dtype;
 }
 
-/** Compiles a graph for WebAssembly. The same graph and options give the same bytes. */
-export function compile(graph: Graph, options: CompileOptions = {}): Compiled {
-  const optimised = optimise(graph);
+/**
+ * Compiles a graph for WebAssembly. The same graph and options give the same bytes. A graph that is made here, and
+ * held by nobody else, takes its weights with it once they are folded.
+ */
+export function compile(source: Graph | (() => Graph), options: CompileOptions = {}): Compiled {
+  const optimised = optimisedOf(source);
   if (options.precision !== 'int8') return compileOptimised(optimised, options);
   const { samples = [], ...others } = options;
   const given = samples.length > 0 ? samples : syntheticSamples(optimised);

@@ -79,7 +79,7 @@ export async function buildModel(
   directives: Directives,
   cache: Cache | undefined,
 ): Promise<BuiltModel> {
-  const bytes = await readModelFile(file);
+  let bytes: Uint8Array | undefined = await readModelFile(file);
   const name = basename(file);
   const external = externalDataIn(dirname(await realpath(file)), name);
   const { profile, file: profileFile } = readTarget(directives.target, dirname(file));
@@ -92,8 +92,19 @@ export async function buildModel(
   const unchanged = kept?.externalReads.every((read) => isCurrent(read, external)) ?? false;
   if (entry && kept && unchanged) return assemble(file, kept, entry.files, true, profileFiles);
 
-  const { graph, externalReads } = readModel(bytes, file, directives, external);
-  const { program, modules, weights } = compile(graph, {
+  let externalReads: readonly ExternalRead[] = [];
+  // The bytes go once they are decoded, and the graph once it is folded: big weights are not held along the way.
+  const take = (): Uint8Array => {
+    const taken = bytes ?? new Uint8Array(0);
+    bytes = undefined;
+    return taken;
+  };
+  const read = () => {
+    const model = readModel(take(), file, directives, external);
+    externalReads = model.externalReads;
+    return model.graph;
+  };
+  const { program, modules, weights } = compile(read, {
     weights: directives.weights,
     exact: directives.exact,
     profile,

@@ -54,12 +54,12 @@ const sharedExact = 0.1;
 /** The weights that are stored with fewer bits. */
 function chooseNarrow(constants: readonly PlacedConstant[]): Set<PlacedConstant> {
   const weights = constants
-    .filter(({ kind, words }) => kind === 'weights' && words.length >= worthPacking)
-    .sort((a, b) => a.words.length - b.words.length);
-  let exact = sharedExact * weights.reduce((sum, { words }) => sum + words.length, 0);
+    .filter(({ kind, length }) => kind === 'weights' && length >= worthPacking)
+    .sort((a, b) => a.length - b.length);
+  let exact = sharedExact * weights.reduce((sum, { length }) => sum + length, 0);
   return new Set(
-    weights.filter(({ words }) => {
-      exact -= words.length;
+    weights.filter(({ length }) => {
+      exact -= length;
       return exact < 0;
     }),
   );
@@ -71,22 +71,22 @@ export function encodeWeights(
   format: WeightFormat,
 ): WeightFile {
   const narrow = format === 'f32' ? new Set<PlacedConstant>() : chooseNarrow(constants);
-  const parts: { readonly offset: number; readonly bytes: Uint8Array }[] = [];
+  const parts: { readonly offset: number; readonly count: number; readonly write: Write }[] = [];
   let length = 0;
-  const append = (bytes: Uint8Array): number => {
+  const append: Append = (count, write) => {
     const offset = length;
-    parts.push({ offset, bytes });
+    parts.push({ offset, count, write });
     // Vectors are loaded from aligned addresses; 16 bytes keep the file small.
-    length = Math.ceil((offset + bytes.length) / 16) * 16;
+    length = Math.ceil((offset + count) / 16) * 16;
     return offset;
   };
 
   const plain = new Map<Buffer, number>();
   const rest: (PlacedWeights | PlacedOffsets)[] = [];
   for (const constant of constants) {
-    const { kind, buffer, words } = constant;
+    const { kind, buffer } = constant;
     const asIs = kind === 'words' || (kind === 'weights' && !constant.preparation);
-    if (asIs && !narrow.has(constant)) plain.set(buffer, append(bytesOf(words)));
+    if (asIs && !narrow.has(constant)) plain.set(buffer, appendWords(append, constant));
     else if (kind !== 'words') rest.push(constant);
   }
   length = aligned(length);
@@ -98,23 +98,37 @@ export function encodeWeights(
   );
 
   const bytes = new Uint8Array(length);
-  for (const part of parts) bytes.set(part.bytes, part.offset);
+  // Parts are made where they belong: packed weights are not held beside the file.
+  for (const { offset, count, write } of parts) write(bytes.subarray(offset, offset + count));
   return { bytes, plain, packed, plainBytes };
 }
 
-function packWeights(
-  { buffer, layout, preparation, words }: PlacedWeights,
-  kind: WeightFormat,
-  append: (bytes: Uint8Array) => number,
-): PackedWeights {
-  const values = new Float32Array(words.buffer, words.byteOffset, words.length);
-  const { scales, codes } =
-    kind === 'f32'
-      ? { scales: undefined, codes: bytesOf(words) }
-      : (kind === 'f16' ? encodeHalves : encodeInt8)(values, layout);
-  const scalesOffset = append(bytesOf(headers(layout, scales)));
-  return { kind, buffer, layout, preparation, scalesOffset, fileOffset: append(codes) };
+function packWeights(constant: PlacedWeights, kind: WeightFormat, append: Append): PackedWeights {
+  const { buffer, layout, preparation } = constant;
+  const head = (scales?: Float32Array) => appendNow(append, headers(layout, scales));
+  if (kind === 'f32') {
+    const scalesOffset = head();
+    const fileOffset = appendWords(append, constant);
+    return { kind, buffer, layout, preparation, scalesOffset, fileOffset };
+  }
+  const made = constant.words();
+  const values = new Float32Array(made.buffer, made.byteOffset, made.length);
+  const { scales, codes } = (kind === 'f16' ? encodeHalves : encodeInt8)(values, layout);
+  const scalesOffset = head(scales);
+  return { kind, buffer, layout, preparation, scalesOffset, fileOffset: appendNow(append, codes) };
 }
+
+/** Writes a part over zeros. */
+type Write = (into: Uint8Array) => void;
+
+/** Adds a part of so many bytes to the file, written when the file is; gives its offset. */
+type Append = (count: number, write: Write) => number;
+
+const appendWords = (append: Append, { length, write }: PlacedConstant): number =>
+  append(4 * length, (into) => write(new Uint32Array(into.buffer, into.byteOffset, length)));
+
+const appendNow = (append: Append, data: Uint32Array | Uint16Array | Uint8Array): number =>
+  append(data.byteLength, (into) => into.set(bytesOf(data)));
 
 /** What stands before the codes of each block: its scales, if any, and its rows where they differ. */
 function headers({ blocks, rows, lanes }: WeightLayout, scales?: Float32Array): Uint32Array {
@@ -129,9 +143,10 @@ function headers({ blocks, rows, lanes }: WeightLayout, scales?: Float32Array): 
 }
 
 function packOffsets(
-  { buffer, counts, lengths, words }: PlacedOffsets,
-  append: (bytes: Uint8Array) => number,
+  { buffer, counts, lengths, words: wordsOf }: PlacedOffsets,
+  append: Append,
 ): PackedOffsets {
+  const words = wordsOf();
   const steps = new Uint32Array(words.length);
   let at = 0;
   for (const length of lengths)
@@ -144,7 +159,7 @@ function packOffsets(
       : largest < 1 << 16
         ? ([2, Uint16Array.from(steps)] as const)
         : ([4, steps] as const);
-  const fileOffset = append(bytesOf(codes));
+  const fileOffset = appendNow(append, codes);
   return { kind: 'offsets', buffer, counts, lists: lengths.length, fileOffset, stepBytes };
 }
 

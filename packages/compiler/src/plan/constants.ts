@@ -1,34 +1,38 @@
 // Constants on their way to the weights file: 32-bit words, each array once.
 
 import { rowMajorStrides, type Tensor, type TensorData } from '@espalier/ir';
-import type { Preparation, WeightLayout } from '../targets/wasm/kernel.ts';
+import type { MadeData, Preparation, WeightLayout } from '../targets/wasm/kernel.ts';
 import type { Buffer, Order } from './view.ts';
 
 /** Data for the weights file, and the buffer that it will be in. */
 export type PlacedConstant = PlacedWords | PlacedWeights | PlacedOffsets;
 
-/** Words that are used as they are shipped. */
-export interface PlacedWords {
-  readonly kind: 'words';
+/** What every constant has. */
+interface Placed {
   readonly buffer: Buffer;
-  readonly words: Uint32Array;
+  /** Number of words. */
+  readonly length: number;
+  words(): Uint32Array;
+  /** Writes the words over zeros. */
+  write(into: Uint32Array): void;
+}
+
+/** Words that are used as they are shipped. */
+export interface PlacedWords extends Placed {
+  readonly kind: 'words';
 }
 
 /** Weights: they may be stored with fewer bits. */
-export interface PlacedWeights {
+export interface PlacedWeights extends Placed {
   readonly kind: 'weights';
-  readonly buffer: Buffer;
-  readonly words: Uint32Array;
   readonly layout: WeightLayout;
   /** What the buffer holds is made of the words at load. */
   readonly preparation: Preparation | undefined;
 }
 
 /** Lists of growing byte offsets, one list after the other: stored as steps of few bits. */
-export interface PlacedOffsets {
+export interface PlacedOffsets extends Placed {
   readonly kind: 'offsets';
-  readonly buffer: Buffer;
-  readonly words: Uint32Array;
   /** How long each list is. */
   readonly lengths: readonly number[];
   /** Holds the lengths, in bytes of the lists, as 32-bit words. */
@@ -48,9 +52,16 @@ export function hashWords(words: Uint32Array): number {
   return hash >>> 0;
 }
 
+const sameWords = (a: Uint32Array, b: Uint32Array): boolean => a.every((word, i) => word === b[i]);
+
 /** Collects constants; equal ones share a buffer. */
 export interface ConstantPool {
-  add(data: TensorData, label: string, layout?: WeightLayout, preparation?: Preparation): Buffer;
+  add(
+    data: TensorData | MadeData,
+    label: string,
+    layout?: WeightLayout,
+    preparation?: Preparation,
+  ): Buffer;
   /** Lists of growing multiples of 4, and the byte length of each. */
   addOffsets(
     lists: readonly (readonly number[])[],
@@ -73,27 +84,35 @@ export function createConstantPool(
   const pool: ConstantPool = {
     all,
     add(data, label, layout, preparation) {
-      const words = wordsOf(data);
+      const { length } = data;
+      const write = (into: Uint32Array) => {
+        if ('write' in data) data.write(new Float32Array(into.buffer, into.byteOffset, length));
+        else into.set(wordsOf(data));
+      };
+      const words = () => {
+        if (!('write' in data)) return wordsOf(data);
+        const made = new Uint32Array(length);
+        write(made);
+        return made;
+      };
+      const what = { length, words, write };
       const buffer = (bytes: number) => newBuffer(bytes, 'constant', label);
       // Two preparations are never known to be the same.
-      if (layout && preparation)
-        return place({
-          kind: 'weights',
-          buffer: buffer(preparation.bytes),
-          words,
-          layout,
-          preparation,
-        }).buffer;
+      if (layout && preparation) {
+        const own = buffer(preparation.bytes);
+        return place({ kind: 'weights', buffer: own, ...what, layout, preparation }).buffer;
+      }
       const shape = layout ? `${layout.blocks},${layout.rows},${layout.lanes}` : '';
-      const key = `${words.length}:${hashWords(words)}:${shape}`;
+      const made = words();
+      const key = `${length}:${hashWords(made)}:${shape}`;
       const twins = byHash.get(key) ?? [];
-      const twin = twins.find((other) => other.words.every((word, i) => word === words[i]));
+      const twin = twins.find((other) => sameWords(other.words(), made));
       if (twin) return twin.buffer;
-      const own = buffer(words.byteLength);
+      const own = buffer(4 * length);
       const placed = place(
         layout
-          ? { kind: 'weights', buffer: own, words, layout, preparation: undefined }
-          : { kind: 'words', buffer: own, words },
+          ? { kind: 'weights', buffer: own, ...what, layout, preparation: undefined }
+          : { kind: 'words', buffer: own, ...what },
       );
       byHash.set(key, [...twins, placed]);
       return own;
@@ -106,7 +125,15 @@ export function createConstantPool(
       );
       const words = Uint32Array.from(lists.flat());
       const buffer = newBuffer(words.byteLength, 'constant', `${label}, offsets`);
-      place({ kind: 'offsets', buffer, words, lengths, counts });
+      place({
+        kind: 'offsets',
+        buffer,
+        length: words.length,
+        words: () => words,
+        write: (into) => into.set(words),
+        lengths,
+        counts,
+      });
       return { offsets: buffer, counts };
     },
   };

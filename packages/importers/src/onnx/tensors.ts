@@ -73,8 +73,8 @@ export function checkDims(dims: readonly bigint[], label: string, at: Location):
 }
 
 /**
- * The elements of a checked tensor. Aligned float32 data is a view of the file's bytes, so that
- * weights exist once.
+ * The elements of a checked tensor: never a view of a larger buffer, so that the bytes of the file can go once
+ * everything is decoded.
  *
  * @throws {EspalierError} UNSUPPORTED_TYPE
  */
@@ -98,7 +98,7 @@ export function decodeTensor(
     for (let i = 0; i < data.length; i++) data[i] = convert(list[i]!);
     return { tensor: { type, data }, saturated: integers(element) && list.some(beyondInt32) };
   }
-  if (tensor.dataType === T.FLOAT && raw.byteOffset % 4 === 0) {
+  if (tensor.dataType === T.FLOAT && isAligned(raw)) {
     const data = new Float32Array(raw.buffer, raw.byteOffset, elementCount(shape));
     return { tensor: { type, data }, saturated: false };
   }
@@ -111,6 +111,10 @@ export function decodeTensor(
   unpack(view, data);
   return { tensor: { type, data }, saturated: integers(element) && saturates(view, element) };
 }
+
+/** Whether bytes can be seen as floats and keep nothing else alive: data that was read from a file of its own. */
+const isAligned = (raw: Uint8Array): boolean =>
+  raw.byteOffset === 0 && raw.byteLength === raw.buffer.byteLength;
 
 /** Elements of less than a byte, listed a byte at a time. */
 function unlisted(

@@ -61,6 +61,13 @@ export interface Call {
   write(asm: Assembler, ...params: Local[]): Expr;
 }
 
+/** Floats that are made where they are wanted, so that big weights are not held packed and unpacked. */
+export interface MadeData {
+  readonly length: number;
+  /** Writes them over zeros. */
+  write(into: Float32Array): void;
+}
+
 /** What a kernel may do while it lowers a node. */
 export interface Emitter {
   /** Adds a step to each inference. */
@@ -71,7 +78,7 @@ export interface Emitter {
    * preparation, the address is that of its result.
    */
   constant(
-    data: TensorData,
+    data: TensorData | MadeData,
     label: string,
     layout?: WeightLayout,
     preparation?: Preparation,

@@ -1,7 +1,7 @@
 // Weights in the order in which tiles read them: packed at build if they are constants, else copied
 // into that order before each use.
 
-import type { Node, OpNode } from '@espalier/ir';
+import type { Node, OpNode, TensorData } from '@espalier/ir';
 import { type Address, moved, noHalo, type View } from '../../../plan/view.ts';
 import type { Preparation, Site } from '../kernel.ts';
 import { blocksOf } from './conv-tiles.ts';
@@ -38,6 +38,30 @@ export const runtimeReads = (node: OpNode): readonly number[] => [
   ...[1, 2].filter((index) => !isConstant(node, index)),
 ];
 
+/** Writes weights in the order `[group][block][r][s][i][8]` over zeros, which missing outputs stay. */
+function pack(from: TensorData, shape: WeightShape, data: Float32Array): void {
+  const { groups, outputs, inputs, rows, columns, strides } = shape;
+  const blocks = blocksOf(outputs);
+  let to = 0;
+  for (let group = 0; group < groups; group++)
+    for (let block = 0; block < blocks; block++)
+      for (let row = 0; row < rows; row++)
+        for (let column = 0; column < columns; column++)
+          for (let input = 0; input < inputs; input++) {
+            const at =
+              shape.offset +
+              group * strides.group +
+              block * blockLanes * strides.output +
+              input * strides.input +
+              row * strides.row +
+              column * strides.column;
+            const lanes = Math.min(blockLanes, outputs - block * blockLanes);
+            for (let lane = 0; lane < lanes; lane++)
+              data[to + lane] = from[at + lane * strides.output]!;
+            to += blockLanes;
+          }
+}
+
 /** The address of weights as `[group][block][r][s][i][8]`. */
 export function packedWeights(site: Site, index: number, shape: WeightShape): Address {
   const { groups, outputs, inputs, rows, columns, strides } = shape;
@@ -46,28 +70,13 @@ export function packedWeights(site: Site, index: number, shape: WeightShape): Ad
   const size = groups * blocks * taps * blockLanes;
   const node = site.node.inputs[index]!;
   if (node.kind === 'constant') {
-    const data = new Float32Array(size);
-    const from = node.value.data;
-    let to = 0;
-    for (let group = 0; group < groups; group++)
-      for (let block = 0; block < blocks; block++)
-        for (let row = 0; row < rows; row++)
-          for (let column = 0; column < columns; column++)
-            for (let input = 0; input < inputs; input++) {
-              const at =
-                shape.offset +
-                group * strides.group +
-                block * blockLanes * strides.output +
-                input * strides.input +
-                row * strides.row +
-                column * strides.column;
-              const lanes = Math.min(blockLanes, outputs - block * blockLanes);
-              for (let lane = 0; lane < lanes; lane++)
-                data[to + lane] = from[at + lane * strides.output]!;
-              to += blockLanes;
-            }
+    const { data } = node.value;
+    const made = {
+      length: size,
+      write: (into: Float32Array) => pack(data, shape, into),
+    };
     const layout = { blocks: groups * blocks, rows: taps, lanes: blockLanes };
-    return site.emit.constant(data, labelOf(node), layout, shape.preparation);
+    return site.emit.constant(made, labelOf(node), layout, shape.preparation);
   }
   const source = site.input(index);
   const target = site.emit.scratch(4 * size, `${labelOf(node)}, packed`);
