@@ -30,6 +30,8 @@ t.test('gives every directive its value or its default', async (t) => {
       input: {},
       weights: 'f16',
       exact: false,
+      precision: 'f32',
+      calib: '',
     },
     'several inputs are separated by commas',
   );

@@ -21,6 +21,7 @@ import type { Cache } from './cache.ts';
 import { type Directives, normalise } from './directives.ts';
 import { badDirective, noModel } from './errors.ts';
 import { fingerprint } from './fingerprint.ts';
+import { findSamples } from './samples.ts';
 import type { Shapes } from './shapes.ts';
 import { readTarget } from './targets.ts';
 
@@ -84,13 +85,17 @@ export async function buildModel(
   const external = externalDataIn(dirname(await realpath(file)), name);
   const { profile, file: profileFile } = readTarget(directives.target, dirname(file));
   const query = normalise(directives);
-  const key = sha256(JSON.stringify([fingerprint(), name, query]), showProfile(profile), bytes);
-  const profileFiles = profileFile ? [profileFile] : [];
+  const found = directives.calib ? findSamples(directives.calib, dirname(file)) : undefined;
+  if (found && directives.precision !== 'int8')
+    throw badDirective('calib', directives.calib, 'only precision=int8 needs inputs');
+  const besides = [...(profileFile ? [profileFile] : []), ...(found?.files ?? [])];
 
+  const versions = [fingerprint(), name, query, found?.sha256 ?? ''];
+  const key = sha256(JSON.stringify(versions), showProfile(profile), bytes);
   const entry = await cache?.read(key);
   const kept = entry?.data as Kept | undefined;
   const unchanged = kept?.externalReads.every((read) => isCurrent(read, external)) ?? false;
-  if (entry && kept && unchanged) return assemble(file, kept, entry.files, true, profileFiles);
+  if (entry && kept && unchanged) return assemble(file, kept, entry.files, true, besides);
 
   let externalReads: readonly ExternalRead[] = [];
   // The bytes go once they are decoded, and the graph once it is folded: big weights are not held along the way.
@@ -107,11 +112,13 @@ export async function buildModel(
   const { program, modules, weights } = compile(read, {
     weights: directives.weights,
     exact: directives.exact,
+    precision: directives.precision,
+    samples: found?.samples(graph) ?? [],
     profile,
   });
   const files = { plain: modules.plain, relaxed: modules.relaxed, weights };
   await cache?.write(key, { data: { program, externalReads } satisfies Kept, files });
-  return assemble(file, { program, externalReads }, files, false, profileFiles);
+  return assemble(file, { program, externalReads }, files, false, besides);
 }
 
 /**
@@ -207,7 +214,7 @@ function assemble(
   { program, externalReads }: Kept,
   files: Readonly<Record<string, Uint8Array>>,
   fromCache: boolean,
-  profileFiles: readonly string[],
+  besides: readonly string[],
 ): BuiltModel {
   const stem = basename(file)
     .replace(/\.[^.]*$/, '')
@@ -224,7 +231,7 @@ function assemble(
     weights: asset('weights', 'bin', 'application/octet-stream'),
     externalFiles: [
       ...[...locations].map((location) => resolve(dirname(file), location)),
-      ...profileFiles,
+      ...besides,
     ],
     fromCache,
   };

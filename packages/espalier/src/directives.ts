@@ -6,11 +6,17 @@ import { type Numbers, parseNumbers, showNumbers } from './numbers.ts';
 import { parseShapes, type Shapes, showShapes } from './shapes.ts';
 import { parseTarget, targetNames } from './targets.ts';
 
-/** How constants are shipped; the code always computes in f32. */
+/** How constants of layers in floats are shipped. */
 export const weightFormats = ['f32', 'f16', 'int8'] as const;
 
 /** One of `weightFormats`. */
 export type WeightFormat = (typeof weightFormats)[number];
+
+/** What layers with constant weights are computed in. */
+export const precisions = ['f32', 'int8'] as const;
+
+/** One of `precisions`. */
+export type Precision = (typeof precisions)[number];
 
 /** A query with every directive given or defaulted. */
 export interface Directives {
@@ -20,6 +26,9 @@ export interface Directives {
   readonly input: Numbers;
   readonly weights: WeightFormat;
   readonly exact: boolean;
+  readonly precision: Precision;
+  /** Path of a `.npy` file or a folder of them; empty for none. */
+  readonly calib: string;
 }
 
 /** A word of the query: what it takes, and what stands where it is not given. */
@@ -76,6 +85,23 @@ export const directives: Table = {
     },
     show: String,
   },
+  precision: {
+    summary:
+      'what layers are computed in: f32, or int8 with codes calibrated on the inputs of calib',
+    default: 'f32',
+    parse(text) {
+      const precision = precisions.find((name) => name === text);
+      if (!precision) throw badDirective('precision', text, didYouMean(text, precisions));
+      return precision;
+    },
+    show: (value) => value,
+  },
+  calib: {
+    summary: 'inputs to calibrate on: a .npy file or a folder of them, relative to the model',
+    default: '',
+    parse: (text) => text,
+    show: (value) => value,
+  },
 };
 
 const pruning = 'models are compiled as they are, without pruning';
@@ -91,9 +117,7 @@ export const laterDirectives: Readonly<Record<string, string>> = {
   sparsity: pruning,
   width: pruning,
   effort: pruning,
-  calib: 'calibration comes with pruning',
   seed: 'nothing is random in a build yet',
-  precision: 'everything is computed in f32',
 };
 
 /** Words that the bundlers themselves take: an import with one of them is not ours. */

@@ -60,6 +60,19 @@ export const browserStopped = (cause: unknown): EspalierError =>
 export const badOption = (name: string, value: string, hint: string): EspalierError =>
   new EspalierError('BAD_OPTION', `--${name} ${value} is not a value of --${name}`, { hint });
 
+/** There are no inputs to calibrate on where the query says. */
+export const noSamples = (path: string, cause?: unknown): EspalierError =>
+  new EspalierError('NO_SAMPLES', `calib=${path}: there is no .npy file`, {
+    hint: 'name a .npy file or a folder of them, relative to the model',
+    cause,
+  });
+
+/** Inputs to calibrate on are not those of the model. */
+export const badSamples = (file: string, message: string): EspalierError =>
+  new EspalierError('BAD_SAMPLES', `calib: ${file} ${message}`, {
+    hint: 'save inputs as the network takes them, several along a first axis',
+  });
+
 /** The model file cannot be read. */
 export const noModel = (file: string, cause: unknown): EspalierError =>
   new EspalierError('NO_MODEL', 'the model file cannot be read', {

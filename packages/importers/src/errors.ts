@@ -76,3 +76,10 @@ export const notInOnnx = (what: string): EspalierError =>
   new EspalierError('NOT_IN_ONNX', `${what} cannot be written as ONNX`, {
     hint: 'only some ops of detectors are left out: write the graph before them',
   });
+
+/** A file of an array is damaged, or of a kind that is not read. */
+export const badArray = (file: string, message: string): EspalierError =>
+  new EspalierError('BAD_ARRAY', `${file}: ${message}`, {
+    at: { file },
+    hint: 'save it with numpy.save, as float32 in C order',
+  });

@@ -1,5 +1,6 @@
 // What @espalier/importers offers to the packages below it.
 
+export { type NpyArray, readNpy } from './npy.ts';
 export { type ExternalReader, externalDataIn } from './onnx/external.ts';
 export { type ImportOptions, importOnnx } from './onnx/import.ts';
 export { importedOps } from './onnx/ops/index.ts';
