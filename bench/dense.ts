@@ -1,6 +1,6 @@
 // Is a dense network faster compiled than in other engines? (one thread; words choose networks, --node or --chromium one place, --all every skeleton)
 
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { skipWithoutChromium } from '../test/support/browser.ts';
@@ -9,7 +9,8 @@ import { skeletonCases } from '../test/support/trained-models.ts';
 import { atLeast, type Bar, type Report, type Row } from './bars.ts';
 import { type EngineName, engineNames, engines, type HostName } from './peers/engines.ts';
 import { type Host, startHost } from './peers/host.ts';
-import { type Network, writeNetwork } from './peers/network.ts';
+import type { Network } from './peers/network.ts';
+import { writeForAll } from './peers/write-for-all.ts';
 
 /** The networks of the bars. */
 const networks = [
@@ -23,8 +24,8 @@ const wishes = {
   node: { mean: 2, each: 1.2, own: {} },
 } as const satisfies Record<HostName, unknown>;
 
-const rounds = 5;
-const runsARound = 5;
+const rounds = 4;
+const runsARound = 6;
 
 /** Outputs of an engine that differ more from ours are those of another network. */
 const tolerance = 1e-3;
@@ -139,17 +140,7 @@ export async function run(words: readonly string[]): Promise<Report> {
     if (!chosen(from.model)) continue;
     const root = mkdtempSync(join(tmpdir(), 'espalier-bench-'));
     try {
-      const network = writeNetwork(from, join(root, from.model));
-      const unwritten = new Map<EngineName, string>();
-      for (const name of engineNames) {
-        const folder = join(root, from.model, name);
-        mkdirSync(folder, { recursive: true });
-        try {
-          await engines[name].write(network, folder);
-        } catch (error) {
-          unwritten.set(name, error instanceof Error ? error.message : String(error));
-        }
-      }
+      const { network, unwritten } = await writeForAll(from, root);
       for (const [place, found] of ratios) {
         const host = await startHost(place, root);
         const compared = await compare(network, place, host, unwritten);

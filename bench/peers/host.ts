@@ -133,6 +133,13 @@ async function writePage(root: string, name: EngineName): Promise<void> {
     globalThis.peak = () => measurePeak(${peak(false)}, ${peak(true)});
     globalThis.stand = createStand(driver);
   `;
+  await bundle(contents, join(pages, `${name}.js`));
+  const html = `<!doctype html><title>${name}</title><body><script type="module" src="${name}.js"></script>`;
+  writeFileSync(join(pages, `${name}.html`), html);
+}
+
+/** Bundles a script for pages, whose imports are relative to this folder. */
+export async function bundle(contents: string, outfile: string): Promise<void> {
   await build({
     stdin: { contents, resolveDir: import.meta.dirname, loader: 'ts' },
     bundle: true,
@@ -140,11 +147,9 @@ async function writePage(root: string, name: EngineName): Promise<void> {
     format: 'esm',
     conditions: ['espalier-source', 'browser'],
     external: ['node:*'],
-    outfile: join(pages, `${name}.js`),
+    outfile,
     logLevel: 'error',
   });
-  const html = `<!doctype html><title>${name}</title><body><script type="module" src="${name}.js"></script>`;
-  writeFileSync(join(pages, `${name}.html`), html);
 }
 
 /** Starts a host over a folder of networks. */
