@@ -41,6 +41,7 @@ import type { Choice } from './choose.ts';
 import type { Emitter, Kernel, Wish } from './kernel.ts';
 import { emitClearHalo } from './kernels/clear-halo.ts';
 import { emitCopy } from './kernels/copy.ts';
+import { findPlacements, type Placement } from './placements.ts';
 import { chooseKernels } from './regions.ts';
 import { fulfils, type Margin, marginOf, noMargin, wishedMargins, wishedOrder } from './wishes.ts';
 import type { PricedCall } from './work-of.ts';
@@ -94,6 +95,9 @@ export function lower(graph: Graph, options: Omit<Choice, 'constantBytes'>): Low
   const choice = { ...options, constantBytes: constantBytes(order) };
   const chosen = chooseKernels(graph, choice, isAlias);
   const margins = wishedMargins(chosen);
+  const outputs = new Set(graph.outputs.map(({ node }) => node));
+  const placements = findPlacements({ chosen, margins, outputs });
+  const wholes = new Map<OpNode, View>();
 
   /** A new buffer for a value, cleared around where it has a halo. */
   function place(type: TensorType, axes: Order, { halo, fill }: Margin, label: string): View {
@@ -154,9 +158,31 @@ export function lower(graph: Graph, options: Omit<Choice, 'constantBytes'>): Low
   });
   const written = new Set<PortBuffer>();
 
+  /** Where a value is written: in its part of a concatenation if it has one there. */
   function resultView(node: OpNode, kernel: Kernel): View {
+    const placement = placements.get(node);
+    if (!placement) return wholes.get(node) ?? ownView(node, kernel, kernel.order?.(node));
+    const { shape } = node.type;
+    const steps = shape.map(() => 1);
+    const part = sliced(wholeOf(placement), placement.starts, shape, steps);
+    return { ...part, halo: (margins.get(node) ?? noMargin).halo };
+  }
+
+  /** The concatenation, placed before its parts. */
+  function wholeOf({ concat, order }: Placement): View {
+    const known = wholes.get(concat);
+    if (known) return known;
+    const kernel = chosen.get(concat);
+    assert(kernel, 'a concatenation has a kernel');
+    const inner = placements.has(concat);
+    const whole = inner ? resultView(concat, kernel) : ownView(concat, kernel, order);
+    wholes.set(concat, whole);
+    return whole;
+  }
+
+  function ownView(node: OpNode, kernel: Kernel, order: Order | undefined): View {
     const { type } = node;
-    const axes = kernel.order?.(node) ?? followedOrder(node);
+    const axes = order ?? followedOrder(node);
     const margin = (!kernel.writesDense && margins.get(node)) || noMargin;
     const { halo } = margin;
     const port = ports.find((_, i) => graph.outputs[i]!.node === node);

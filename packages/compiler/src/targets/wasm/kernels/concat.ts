@@ -1,7 +1,8 @@
-// Joins operands: each is copied into its part of the result.
+// Joins operands: each is copied into its part of the result, unless it was written there.
 
 import { type AttrsOf, splitInputs } from '@espalier/ir';
 import { sliced } from '../../../plan/strides.ts';
+import type { View } from '../../../plan/view.ts';
 import type { Kernel } from '../kernel.ts';
 import { emitCopy } from './copy.ts';
 
@@ -16,7 +17,14 @@ export const concat: Kernel = {
     splitInputs(node).own.forEach(({ type: { shape } }, i) => {
       const starts = shape.map((_, a) => (a === axis ? start : 0));
       start += shape[axis]!;
-      emitCopy(emit, input(i), sliced(output, starts, shape, steps), `concat ${node.name}`);
+      const part = sliced(output, starts, shape, steps);
+      if (!isAt(input(i), part)) emitCopy(emit, input(i), part, `concat ${node.name}`);
     });
   },
 };
+
+/** Whether a view is the other. */
+const isAt = (view: View, { address, strides }: View): boolean =>
+  view.address.buffer === address.buffer &&
+  view.address.byteOffset === address.byteOffset &&
+  view.strides.every((step, axis) => step === strides[axis]);
