@@ -156,4 +156,51 @@ const quantized: readonly Case[] = [
   ]),
 ];
 
-agreeWithOnnxRuntime([...activations, ...layers, ...norms, ...attention, ...quantized]);
+const blocks: readonly Case[] = [
+  fused(
+    '',
+    'QGemm',
+    [
+      bytes(3, 8),
+      number(0.02),
+      small('uint8', [], 113),
+      signed(5, 8),
+      { floats: [0.01, 0.02, 0.03, 0.01, 0.02] },
+      small('int8', [5], 4, 3, 2, 1, 0),
+      small('int32', [5], 100, -100, 5, 7, 9),
+      number(0.1),
+      small('uint8', [], 128),
+    ],
+    { transB: 1 },
+  ),
+  fused('as floats', 'QGemm', [
+    bytes(3, 8),
+    number(0.02),
+    small('uint8', [], 113),
+    bytes(8, 5),
+    number(0.01),
+    small('uint8', [], 7),
+  ]),
+  fused('', 'DynamicQuantizeMatMul', [
+    x(3, 8),
+    signed(8, 5),
+    number(0.01),
+    small('int8', [], 4),
+    x(5),
+  ]),
+  ...[false, true].map((zeros) =>
+    fused(
+      zeros ? 'zero points' : '',
+      'MatMulNBits',
+      [
+        x(2, 40),
+        small('uint8', [3, 2, 16], ...Array.from({ length: 96 }, (_, n) => (n * 37) % 256)),
+        { floats: [0.1, 0.2, 0.3, 0.4, 0.5, 0.6] },
+        ...(zeros ? [small('uint8', [3], 0x75, 0xa8, 0x31)] : []),
+      ],
+      { K: 40, N: 3, bits: 4, block_size: 32 },
+    ),
+  ),
+];
+
+agreeWithOnnxRuntime([...blocks, ...activations, ...layers, ...norms, ...attention, ...quantized]);

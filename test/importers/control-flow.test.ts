@@ -118,27 +118,55 @@ t.test('a branch is taken where its condition is known', async (t) => {
     );
 });
 
-t.test('a branch that an input decides is refused, unless the input is given', async (t) => {
+t.test('where an input decides, both branches are computed', async (t) => {
   const bytes = model({
     input: [floats('x', 3, 2), declared('rate', T.INT64)],
     initializer: [int64('limit', [], 8000)],
     node: [node('Greater', ['rate', 'limit'], ['c']), branches('c')],
     output: [{ name: 'y' }],
   });
-  t.throws(() => importOnnx(bytes, { file: 'm.onnx' }), { code: 'NOT_CONSTANT' }, 'unknown');
   const wanted = [
     [16000, [-1, 2, -3, -4, 5, -6]],
     [8000, [10, -40, 30, 80, -50, 120]],
   ] as const;
   for (const [rate, result] of wanted) {
     const graph = importOnnx(bytes, { file: 'm.onnx', values: { rate } });
-    t.same([...evaluate(graph, { x }).y!.data], result, `at ${rate}`);
+    t.same([...evaluate(graph, { x }).y!.data], result, `given ${rate}`);
+    const inputs = { x, rate: tensor('i32[]', [rate]) };
+    const either = evaluate(importOnnx(bytes, { file: 'm.onnx' }), inputs);
+    t.same([...either.y!.data], result, `fed ${rate}`);
   }
   t.throws(
     () => importOnnx(bytes, { file: 'm.onnx', values: { sr: 1 } }),
     { code: 'BAD_INPUT_SHAPE', hint: 'its inputs are x, rate' },
     'a value for no input is refused',
   );
+});
+
+t.test('branches of different shapes need to know', async (t) => {
+  const bytes = model({
+    input: [floats('x', 3, 2), declared('c', T.BOOL)],
+    node: [
+      node(
+        'If',
+        ['c'],
+        ['y'],
+        body('then_branch', { node: [node('Neg', ['x'], ['a'])], output: [{ name: 'a' }] }),
+        body('else_branch', {
+          node: [node('Flatten', ['x'], ['a'], int('axis', 0))],
+          output: [{ name: 'a' }],
+        }),
+      ),
+    ],
+    output: [{ name: 'y' }],
+  });
+  t.throws(
+    () => importOnnx(bytes, { file: 'm.onnx' }),
+    { code: 'NOT_CONSTANT', message: /between f32\[3,2\] and f32\[1,6\]/ },
+    'unknown',
+  );
+  const graph = importOnnx(bytes, { file: 'm.onnx', values: { c: 0 } });
+  t.same(graph.outputs[0]?.node.type.shape, [1, 6], 'known');
 });
 
 t.test('the branch that is not taken may hold anything', async (t) => {

@@ -10,6 +10,7 @@ const args = {
   model: { type: 'positional', description: 'an .onnx file', required: true },
   out: { type: 'string', description: 'folder to write into', required: true },
   shape: { type: 'string', description: directives.shape.summary },
+  input: { type: 'string', description: directives.input.summary },
   weights: { type: 'string', description: directives.weights.summary },
   target: { type: 'string', description: directives.target.summary },
   exact: { type: 'boolean', description: directives.exact.summary },
@@ -20,7 +21,7 @@ export const build: CommandDef<typeof args> = defineCommand({
   meta: { name: 'build', description: 'compile a model into a module and its files' },
   args,
   async run({ args }) {
-    const query = (['shape', 'weights', 'target', 'exact'] as const)
+    const query = (['shape', 'input', 'weights', 'target', 'exact'] as const)
       .flatMap((name) => (args[name] ? [`${name}=${encodeURIComponent(`${args[name]}`)}`] : []))
       .join('&');
     const startMs = performance.now();

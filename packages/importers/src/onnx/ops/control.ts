@@ -1,6 +1,6 @@
 // Branches and loops whose course is known at import: the graph has neither, so they are written out.
 
-import type { Node } from '@espalier/ir';
+import { type Node, sameType, showType } from '@espalier/ir';
 import { type Importers, type Result, resolveAxis, type Site } from '../importer.ts';
 import { sliceAxis } from './select.ts';
 
@@ -14,10 +14,25 @@ function truth(site: Site, node: Node, what: string): boolean {
   return value.data[0] !== 0;
 }
 
-const conditional = (site: Site): readonly Result[] => {
-  const branch = truth(site, site.input(0), 'the condition') ? 'then_branch' : 'else_branch';
-  return site.inline(branch, [], 0);
-};
+/** One branch where the condition is known; otherwise both, of which each run takes one. */
+function conditional(site: Site): readonly Result[] {
+  const { b } = site;
+  const condition = site.input(0);
+  if (site.known(condition)) {
+    const branch = truth(site, condition, 'the condition') ? 'then_branch' : 'else_branch';
+    return site.inline(branch, [], 0);
+  }
+  const [then, other] = ['then_branch', 'else_branch'].map((branch) => site.inline(branch, [], 0));
+  const which = b.reshape(condition, { shape: [] });
+  return then!.map((result, i) => {
+    const [one, two] = [tensor(site, result), tensor(site, other![i])];
+    if (!sameType(one.type, two.type))
+      throw site.dynamic(
+        `an input decides between ${showType(one.type)} and ${showType(two.type)}; give that input a constant value`,
+      );
+    return b.scalar('select', which, one, two);
+  });
+}
 
 const tensor = (site: Site, result: Result | undefined): Node => {
   if (result === undefined || result.kind === 'sequence')
@@ -126,7 +141,10 @@ const known = 'where conditions and counts are known at import; `?input=` makes 
 
 /** Branches and loops, by ONNX name. */
 export const control: Importers = {
-  If: { note: known, import: conditional },
+  If: {
+    note: 'where an input decides, both branches are computed; `?input=` makes an input known',
+    import: conditional,
+  },
   Loop: { note: known, import: loop },
   Scan: { since: 9, note: 'one round for each slice', import: scan },
   SequenceMap: { import: sequenceMap },

@@ -71,7 +71,7 @@ function dequantize(site: Site): Node {
 }
 
 /** Scale and zero point of uint8 from the extremes, 0 always included. */
-function dynamicQuantize(site: Site): readonly Node[] {
+export function dynamicQuantize(site: Site): readonly Node[] {
   const { b } = site;
   const x = site.input(0);
   const axes = x.type.shape.map((_, axis) => axis);

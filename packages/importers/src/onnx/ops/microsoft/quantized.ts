@@ -3,7 +3,7 @@
 import { arg, call, elementCount, literal, type Node, type ScalarName } from '@espalier/ir';
 import { type Importer, type Importers, resolveAxis, type Site } from '../../importer.ts';
 import { integerProduct, qLinear } from '../integer-products.ts';
-import { rangeOf, saturated } from '../quantize.ts';
+import { dynamicQuantize, rangeOf, saturated } from '../quantize.ts';
 
 const uint8 = 2;
 
@@ -76,8 +76,80 @@ function toFloat(site: Site, sum: Node, scales: readonly Node[], bias: Node | un
   return bias ? b.scalar('add', y, bias) : y;
 }
 
+/** `alpha · A·B + C` of bytes, C as i32 by the product of the scales; quantised again where a scale says so. */
+function qGemm(site: Site): Node {
+  const { b, attributes } = site;
+  const flip = (x: Node, when: string) =>
+    attributes.int(when, 0) !== 0 ? b.transpose(x, { perm: [1, 0] }) : x;
+  const a = flip(qLinear.left(site, 0, 2), 'transA');
+  const given = site.input(3);
+  const wide = given.type.shape.length === 2 && attributes.int('transB', 0) !== 0;
+  const w = wide ? b.transpose(given, { perm: [1, 0] }) : given;
+  const zero = site.optional(5);
+  const count = zero ? elementCount(zero.type.shape) : 0;
+  const centred = zero
+    ? b.scalar('sub', w, b.reshape(zero, { shape: count === 1 ? [] : [1, count] }))
+    : w;
+  const product = integerProduct(site, a, b.scalar('toF32', centred));
+  const bias = site.optional(6);
+  const sum = bias ? b.scalar('add', product, bias) : product;
+  const alpha = b.value(attributes.float('alpha', 1));
+  const y = toFloat(site, sum, [site.input(1), site.input(4), alpha], undefined);
+  return site.optional(7) ? quantized(site, y, 7) : y;
+}
+
+/** A float operand, quantised by its extremes, times bytes. */
+function dynamicMatMul(site: Site): Node {
+  const { b } = site;
+  const [x, scale, zero] = dynamicQuantize(site);
+  const left = b.scalar('toF32', b.scalar('sub', x!, zero!));
+  const sum = integerProduct(site, left, qLinear.right(site, 1, 3));
+  return toFloat(site, sum, [scale!, site.input(2)], site.optional(4));
+}
+
+/**
+ * A times the transpose of weights `[N, K]` that are stored in blocks of `block_size` columns, 4 or 8 bits each, the
+ * first in the lower bits; without zero points their middle is zero. They are floats from here on.
+ */
+function matMulOfBlocks(site: Site): Node {
+  const { b, attributes } = site;
+  const [n, k, bits, block] = ['N', 'K', 'bits', 'block_size'].map((name) =>
+    attributes.int(name),
+  ) as [number, number, number, number];
+  const [codes, scales] = [site.constant(1), site.constant(2)];
+  if (!codes || !scales || (bits !== 4 && bits !== 8) || block < 1 || site.optional(4))
+    throw site.unsupported(`weights of ${bits} bits that are no plain blocks`);
+  const blocks = Math.ceil(k / block);
+  const perByte = 8 / bits;
+  const zeros = site.constant(3);
+  const zeroBytes = Math.ceil(blocks / perByte);
+  if (
+    codes.data.length !== (n * blocks * block) / perByte ||
+    scales.data.length !== n * blocks ||
+    (zeros && (zeros.type.dtype === 'f32' || zeros.data.length !== n * zeroBytes))
+  )
+    throw site.bad(`weights [${n}, ${k}] in blocks of ${block}`);
+  const part = (byte: number, i: number) => (byte >> (bits * (i % perByte))) & (2 ** bits - 1);
+  const data = new Float32Array(site.claim(n * k, 'the weights'));
+  for (let row = 0; row < n; row++)
+    for (let column = 0; column < k; column++) {
+      const at = Math.floor(column / block);
+      const i = row * blocks * block + column;
+      const middle = zeros
+        ? part(zeros.data[row * zeroBytes + Math.floor(at / perByte)]!, at)
+        : 2 ** (bits - 1);
+      const code = part(codes.data[Math.floor(i / perByte)]!, i);
+      data[row * k + column] = (code - middle) * scales.data[row * blocks + at]!;
+    }
+  const w = b.constant({ type: { dtype: 'f32', shape: [n, k] }, data });
+  return b.linear(site.input(0), w, site.optional(5) ?? site.zeros(n));
+}
+
 /** Operators over quantised tensors, by name. */
 export const quantized8: Importers = {
+  DynamicQuantizeMatMul: { import: dynamicMatMul },
+  MatMulNBits: { note: 'weights known at import', import: matMulOfBlocks },
+  QGemm: { element: (site) => site.element(8), import: qGemm },
   MatMulIntegerToFloat: {
     import: (site) =>
       toFloat(
