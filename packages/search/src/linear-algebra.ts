@@ -1,0 +1,34 @@
+// Symmetric positive systems of a few hundred unknowns.
+
+/**
+ * The Cholesky factor L of a symmetric positive matrix, row-major, in the lower half: A = L·Lᵀ.
+ * Pivots that rounding has made too small are raised, so that every positive semidefinite matrix has one.
+ */
+export function cholesky(matrix: Float64Array, size: number): Float64Array {
+  const l = new Float64Array(size * size);
+  let largest = 0;
+  for (let i = 0; i < size; i++) largest = Math.max(largest, matrix[i * size + i]!);
+  const least = 1e-12 * largest || 1;
+  for (let i = 0; i < size; i++)
+    for (let j = 0; j <= i; j++) {
+      let sum = matrix[i * size + j]!;
+      const [a, b] = [i * size, j * size];
+      for (let k = 0; k < j; k++) sum -= l[a + k]! * l[b + k]!;
+      l[a + j] = i === j ? Math.sqrt(Math.max(sum, least)) : sum / l[b + j]!;
+    }
+  return l;
+}
+
+/** Solves L·Lᵀ·x = b in place. */
+export function solveInPlace(l: Float64Array, size: number, b: Float64Array): void {
+  for (let i = 0; i < size; i++) {
+    let sum = b[i]!;
+    for (let k = 0; k < i; k++) sum -= l[i * size + k]! * b[k]!;
+    b[i] = sum / l[i * size + i]!;
+  }
+  for (let i = size - 1; i >= 0; i--) {
+    let sum = b[i]!;
+    for (let k = i + 1; k < size; k++) sum -= l[k * size + i]! * b[k]!;
+    b[i] = sum / l[i * size + i]!;
+  }
+}

@@ -1,0 +1,10 @@
+// Every strategy.
+
+import { knapsack } from './knapsack.ts';
+import type { Strategy } from './strategy.ts';
+
+/** The strategies by name. */
+export const strategies = { knapsack } as const satisfies Readonly<Record<string, Strategy>>;
+
+/** One of `strategies`. */
+export type StrategyName = keyof typeof strategies;
