@@ -2,14 +2,7 @@
 
 import { compile, latency, type Profile } from '@espalier/compiler';
 import { createBuilder, type Graph, type OpNode } from '@espalier/ir';
-import {
-  type Mask,
-  masked,
-  type Params,
-  project,
-  type SchemeName,
-  schemes,
-} from '@espalier/sparsity';
+import { type Mask, masked, type Params, type SchemeName } from '@espalier/sparsity';
 import type { Layer } from './layers.ts';
 
 /** A scheme with its sizes and a sparsity; none of them leaves the layer as it is. */
@@ -25,10 +18,10 @@ export interface PricedChoice extends Choice {
   readonly ms: number;
 }
 
-const sparsities = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9] as const;
+const sparsities = [0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.92] as const;
 
 /** A scheme with its sizes. */
-interface Structure {
+export interface Structure {
   readonly scheme: SchemeName;
   readonly params: Partial<Params>;
 }
@@ -49,9 +42,13 @@ function schemesFor({ tiled, shape, node }: Layer): readonly Structure[] {
 /**
  * The choices of a layer that are predicted to be faster than the one before them with fewer zeros.
  *
- * @param scores How much each weight matters.
+ * @param maskFor The weights to keep, of a scheme at a sparsity.
  */
-export function choicesOf(layer: Layer, scores: Float32Array, profile: Profile): PricedChoice[] {
+export function choicesOf(
+  layer: Layer,
+  maskFor: (structure: Structure) => (sparsity: number) => Mask,
+  profile: Profile,
+): PricedChoice[] {
   const all: Mask = new Uint8Array(layer.weights.length).fill(1);
   const dense: PricedChoice = {
     scheme: 'none',
@@ -61,9 +58,10 @@ export function choicesOf(layer: Layer, scores: Float32Array, profile: Profile):
     ms: predict(layer, layer.weights, profile),
   };
   const sparse = schemesFor(layer).flatMap(({ scheme, params }) => {
+    const maskAt = maskFor({ scheme, params });
     let least = dense.ms;
     return sparsities.flatMap((sparsity): PricedChoice[] => {
-      const mask = project(schemes[scheme], scores, layer.shape, sparsity, params);
+      const mask = maskAt(sparsity);
       const ms = predict(layer, masked(layer.weights, mask), profile);
       // Zeros that bring no speed are not worth their harm.
       if (ms >= 0.98 * least) return [];

@@ -3,11 +3,11 @@
 
 import { compile, latency, type Profile } from '@espalier/compiler';
 import type { Graph, OpNode } from '@espalier/ir';
-import { diagonal, magnitude } from '@espalier/sparsity';
 import { agreement, type Outputs, relativeError } from './agreement.ts';
 import { type Choice, choicesOf, type PricedChoice } from './choices.ts';
 import { tooFewInputs, unreachable } from './errors.ts';
 import { type Layer, type NewWeights, prunableLayers, withWeights } from './layers.ts';
+import { masksOf } from './masks.ts';
 import { momentsOf, outputsOf, type Refitted, refit } from './refit.ts';
 import { createRun, type Feeds } from './runner.ts';
 import { type Rows, sampleRows } from './samples.ts';
@@ -158,14 +158,7 @@ function study(
   const rows = sampleRows(dense, layer, calibration, seed);
   const wanted = outputsOf(rows, layer.weights, bias);
   const moments = momentsOf(rows, wanted);
-  const { size, gram } = moments;
-  const energies = Float64Array.from({ length: size - 1 }, (_, k) => gram[k * size + k]!);
-  const scores = diagonal(layer.weights, energies);
-  const choices = choicesOf(
-    layer,
-    scores.some((score) => score > 0) ? scores : magnitude(layer.weights),
-    profile,
-  );
+  const choices = choicesOf(layer, masksOf(layer, moments), profile);
   const fits = choices.map(({ scheme, mask }): Refitted | undefined =>
     scheme === 'none' ? undefined : refit(moments, layer.weights, bias, mask),
   );

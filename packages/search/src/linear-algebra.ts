@@ -32,3 +32,16 @@ export function solveInPlace(l: Float64Array, size: number, b: Float64Array): vo
     b[i] = sum / l[i * size + i]!;
   }
 }
+
+/** The inverse of the matrix whose factor is L. */
+export function inverse(l: Float64Array, size: number): Float64Array {
+  const result = new Float64Array(size * size);
+  const column = new Float64Array(size);
+  for (let j = 0; j < size; j++) {
+    column.fill(0);
+    column[j] = 1;
+    solveInPlace(l, size, column);
+    for (let i = 0; i < size; i++) result[i * size + j] = column[i]!;
+  }
+  return result;
+}

@@ -1,0 +1,204 @@
+// Fitting without training: plans, recovery, acceptance.
+
+import { compile, latency, optimise, profileOf } from '@espalier/compiler';
+import {
+  createBuilder,
+  evaluate,
+  type Graph,
+  type Node,
+  randomTensor,
+  type Tensor,
+} from '@espalier/ir';
+import { agreement, fit, strategies } from '@espalier/search';
+import t from 'tap';
+import { cholesky, solveInPlace } from '../../packages/search/src/linear-algebra.ts';
+import { momentsOf, outputsOf, refit } from '../../packages/search/src/refit.ts';
+
+t.setTimeout(180_000);
+
+const type = (...shape: number[]) => ({ dtype: 'f32', shape }) as const;
+const same = { stride: [1, 1], dilation: [1, 1], pads: [1, 1, 1, 1], groups: 1 } as const;
+const profile = profileOf('wasm');
+
+/**
+ * Three layers, the second of whose inputs come in pairs: half of its kernels can go without any loss, if
+ * those that stay make up for them.
+ */
+function redundant(): Graph {
+  const b = createBuilder();
+  const first = randomTensor(type(64, 8, 3, 3), 1);
+  const bias = randomTensor(type(64), 2);
+  // Output o + 32 is output o again.
+  first.data.set(first.data.subarray(0, first.data.length / 2), first.data.length / 2);
+  bias.data.set(bias.data.subarray(0, 32), 32);
+  const x = b.input('x', type(1, 8, 16, 16));
+  const relu = (y: Node) => b.scalar('relu', y);
+  const wide = relu(b.conv(x, b.constant(first, 'w1'), b.constant(bias, 'b1'), same));
+  const deep = relu(
+    b.conv(
+      wide,
+      b.constant(randomTensor(type(64, 64, 3, 3), 3), 'w2'),
+      b.constant(randomTensor(type(64), 4), 'b2'),
+      same,
+    ),
+  );
+  const y = b.conv(
+    deep,
+    b.constant(randomTensor(type(8, 64, 3, 3), 5), 'w3'),
+    b.constant(randomTensor(type(8), 6), 'b3'),
+    same,
+  );
+  return { inputs: [x], outputs: [{ name: 'y', node: y }] };
+}
+
+const inputs = (graph: Graph, count: number, seed = 100): Record<string, Tensor>[] =>
+  Array.from({ length: count }, (_, i) =>
+    Object.fromEntries(graph.inputs.map(({ name, type }) => [name, randomTensor(type, seed + i)])),
+  );
+
+t.test('what is redundant goes, and the rest makes up for it', async (t) => {
+  const graph = optimise(redundant());
+  const options = { profile, inputs: inputs(graph, 8), speedup: 1.15, drop: 0.02 };
+  const fitted = fit(graph, options);
+  t.ok(fitted.accepted, fitted.reason);
+  t.ok(fitted.ms * 1.15 <= fitted.denseMs * 1.02, `${fitted.denseMs} ms become ${fitted.ms} ms`);
+  const predicted = latency(compile(fitted.graph, { profile }).report.work, profile).totalMs;
+  t.equal(predicted, fitted.ms, 'the prediction is that of the program that ships');
+  const fresh = inputs(graph, 4, 900);
+  const score = agreement(
+    fresh.map((feeds) => evaluate(graph, feeds)),
+    fresh.map((feeds) => evaluate(fitted.graph, feeds)),
+  );
+  t.ok(score > 0.97, `on inputs that it never saw it agrees in ${score}`);
+  t.same(fit(graph, options).plan, fitted.plan, 'the same inputs give the same plan');
+});
+
+t.test('the dense network ships where no plan is good enough', async (t) => {
+  const graph = optimise(redundant());
+  const fitted = fit(graph, { profile, inputs: inputs(graph, 4), speedup: 1.5, drop: 0.0001 });
+  t.notOk(fitted.accepted, fitted.reason);
+  t.equal(fitted.graph, graph, 'untouched');
+  t.match(fitted.reason, /agrees in/, 'with the reason');
+});
+
+t.test('wishes that cannot come true name what can', async (t) => {
+  const graph = optimise(redundant());
+  t.throws(() => fit(graph, { profile, inputs: inputs(graph, 2), speedup: 1000 }), {
+    code: 'UNREACHABLE',
+    message: /the best is \d/,
+  });
+  t.throws(() => fit(graph, { profile, inputs: inputs(graph, 1) }), { code: 'TOO_FEW_INPUTS' });
+  const wrong = [
+    { x: randomTensor(type(1, 8, 8, 8), 1) },
+    { x: randomTensor(type(1, 8, 8, 8), 2) },
+  ];
+  t.throws(() => fit(graph, { profile, inputs: wrong }), { code: 'BAD_INPUT' });
+});
+
+t.test('a refit is the least-squares solution over what is kept', async (t) => {
+  const columns = 6;
+  const rows = {
+    count: 200,
+    columns,
+    data: randomTensor(type(200 * columns), 7).data as Float32Array,
+  };
+  const weights = randomTensor(type(3 * columns), 8).data as Float32Array;
+  const bias = [0.5, -1, 2];
+  const wanted = outputsOf(rows, weights, bias);
+  const mask = Uint8Array.from({ length: 3 * columns }, (_, i) => (i % 3 === 0 ? 0 : 1));
+  const fitted = refit(momentsOf(rows, wanted), weights, bias, mask);
+  t.ok(
+    fitted.weights.every((weight, i) => mask[i] === 1 || weight === 0),
+    'what went stays away',
+  );
+  const errorOf = (w: Float32Array, b: ArrayLike<number>) =>
+    outputsOf(rows, w, b).reduce((sum, y, i) => sum + (y - wanted[i]!) ** 2, 0) /
+    wanted.reduce((sum, y) => sum + y * y, 0);
+  const error = errorOf(fitted.weights, fitted.bias);
+  t.ok(
+    Math.abs(error - fitted.relativeError) < 1e-4,
+    `${error} is what it says: ${fitted.relativeError}`,
+  );
+  const zeroed = errorOf(
+    weights.map((weight, i) => weight * mask[i]!),
+    bias,
+  );
+  t.ok(error < zeroed, `better than ${zeroed} without it`);
+  for (let i = 0; i < mask.length; i++)
+    for (const step of [-0.05, 0.05]) {
+      if (!mask[i]) continue;
+      const other = fitted.weights.slice();
+      other[i]! += step;
+      t.ok(
+        errorOf(other, fitted.bias) > error - 1e-4,
+        `no better with weight ${i} moved by ${step}`,
+      );
+    }
+});
+
+t.test('a knapsack is never beaten within its budget', async (t) => {
+  for (let seed = 1; seed <= 40; seed++) {
+    const { data } = randomTensor(type(64), seed);
+    const value = (i: number) => Math.abs(data[i]!);
+    const layers = Array.from({ length: 4 }, (_, l) =>
+      Array.from({ length: 4 }, (_, c) => ({
+        ms: value(l * 4 + c) + 0.05,
+        harm: value(32 + l * 4 + c),
+      })),
+    );
+    const budget = 0.4 * layers.reduce((sum, c) => sum + Math.max(...c.map(({ ms }) => ms)), 0);
+    let best = Number.POSITIVE_INFINITY;
+    for (let code = 0; code < 4 ** 4; code++) {
+      const picks = layers.map((c, l) => c[Math.floor(code / 4 ** l) % 4]!);
+      // Times are rounded up to steps of the budget.
+      const ms = picks.reduce(
+        (sum, pick) => sum + Math.ceil(pick.ms / (budget / 2000)) * (budget / 2000),
+        0,
+      );
+      if (ms <= budget * (1 + 1e-12))
+        best = Math.min(
+          best,
+          picks.reduce((sum, { harm }) => sum + harm, 0),
+        );
+    }
+    const chosen = strategies.knapsack(layers, budget);
+    if (!chosen) {
+      t.equal(best, Number.POSITIVE_INFINITY, `problem ${seed} has no solution`);
+      continue;
+    }
+    const ms = chosen.reduce((sum, c, l) => sum + layers[l]![c]!.ms, 0);
+    const harm = chosen.reduce((sum, c, l) => sum + layers[l]![c]!.harm, 0);
+    t.ok(ms <= budget, `problem ${seed}: within ${budget}`);
+    t.ok(Math.abs(harm - best) < 1e-9, `problem ${seed}: ${harm} is the least harm, ${best}`);
+  }
+});
+
+t.test('a factor solves its system', async (t) => {
+  const size = 12;
+  const root = randomTensor(type(size * size), 3).data;
+  const matrix = new Float64Array(size * size);
+  for (let i = 0; i < size; i++)
+    for (let j = 0; j < size; j++)
+      for (let k = 0; k < size; k++)
+        matrix[i * size + j]! += root[i * size + k]! * root[j * size + k]! + (i === j ? 0.01 : 0);
+  const x = Float64Array.from({ length: size }, (_, i) => i - 4);
+  const b = x.map((_, i) => x.reduce((sum, value, j) => sum + matrix[i * size + j]! * value, 0));
+  solveInPlace(cholesky(matrix, size), size, b);
+  t.ok(
+    b.every((value, i) => Math.abs(value - x[i]!) < 1e-6),
+    'the solution comes back',
+  );
+});
+
+t.test('agreement counts top classes, or measures the distance', async (t) => {
+  const output = (shape: readonly number[], ...values: number[]) => ({
+    y: { type: { dtype: 'f32' as const, shape }, data: Float32Array.from(values) },
+  });
+  t.equal(
+    agreement([output([2, 3], 1, 2, 3, 3, 2, 1)], [output([2, 3], 0, 9, 8, 5, 1, 1)]),
+    0.5,
+    'one of two rows names another class',
+  );
+  const score = agreement([output([2], 3, 4)], [output([2], 3, 3)]);
+  t.ok(Math.abs(score - 0.8) < 1e-9, `one off of a length of five: ${score}`);
+});
