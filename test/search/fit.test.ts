@@ -92,7 +92,7 @@ t.test('wishes that cannot come true name what can', async (t) => {
     { x: randomTensor(type(1, 8, 8, 8), 1) },
     { x: randomTensor(type(1, 8, 8, 8), 2) },
   ];
-  t.throws(() => fit(graph, { profile, inputs: wrong }), { code: 'BAD_INPUT' });
+  t.throws(() => fit(graph, { profile, inputs: wrong }), { code: 'BAD_CALIBRATION' });
 });
 
 t.test('a refit is the least-squares solution over what is kept', async (t) => {

@@ -14,8 +14,8 @@ export const tooFewInputs = (count: number): EspalierError =>
     hint: 'give at least 2; 64 or more make a good plan',
   });
 
-/** BAD_INPUT: a calibration input that does not fit the network. */
+/** BAD_CALIBRATION: a calibration input that does not fit the network. */
 export const badInput = (name: string, why: string): EspalierError =>
-  new EspalierError('BAD_INPUT', `calibration input ${name}: ${why}`, {
+  new EspalierError('BAD_CALIBRATION', `calibration input ${name}: ${why}`, {
     hint: 'calibration inputs have the types and shapes of the network’s own',
   });

@@ -60,7 +60,7 @@ const probeSparsity = 0.5;
 /**
  * Fits an optimised graph to a device without training.
  *
- * @throws {EspalierError} UNREACHABLE, TOO_FEW_INPUTS, BAD_INPUT
+ * @throws {EspalierError} UNREACHABLE, TOO_FEW_INPUTS, BAD_CALIBRATION
  */
 export function fit(dense: Graph, options: FitOptions): Fitted {
   const { profile, inputs, drop = 0.01, strategy = 'knapsack', seed = 1 } = options;
