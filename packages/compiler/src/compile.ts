@@ -35,8 +35,8 @@ export interface CompileOptions {
    * calibrated on samples. Default `f32`.
    */
   readonly precision?: Precision;
-  /** Inputs as they will occur, for `int8`; without any, made-up ones. */
-  readonly samples?: readonly Sample[];
+  /** Inputs as they will occur, for `int8`, or how to make them for a graph's; without any, made-up ones. */
+  readonly samples?: readonly Sample[] | ((graph: Graph) => readonly Sample[]);
   /** The device for which kernels are chosen; by default one that stands for all. */
   readonly profile?: Profile;
   /** Overrules the choice of kernels: what benchmarks and calibration need. */
@@ -90,9 +90,10 @@ function portDType(dtype: DType): Port['dtype'] {
 export function compile(source: Graph | (() => Graph), options: CompileOptions = {}): Compiled {
   const optimised = optimisedOf(source);
   if (options.precision !== 'int8') return compileOptimised(optimised, options);
-  const { samples = [], ...others } = options;
-  const given = samples.length > 0 ? samples : syntheticSamples(optimised);
-  const ranges = calibrate(optimised, given, (values) => load(compileOptimised(values, {})));
+  const { samples: given = [], ...others } = options;
+  const samples = typeof given === 'function' ? given(optimised) : given;
+  const used = samples.length > 0 ? samples : syntheticSamples(optimised);
+  const ranges = calibrate(optimised, used, (values) => load(compileOptimised(values, {})));
   const compiled = compileOptimised(quantise(optimised, ranges), others);
   const calibration = samples.length > 0 ? 'samples' : 'synthetic';
   return { ...compiled, report: { ...compiled.report, calibration } };

@@ -113,7 +113,7 @@ export async function buildModel(
     weights: directives.weights,
     exact: directives.exact,
     precision: directives.precision,
-    samples: found?.samples(graph) ?? [],
+    samples: found?.samples ?? [],
     profile,
   });
   const files = { plain: modules.plain, relaxed: modules.relaxed, weights };

@@ -5,7 +5,14 @@ import { stepTime } from '../../devices/latency.ts';
 import type { Profile } from '../../devices/profile.ts';
 import type { Work } from '../../devices/work.ts';
 import { broadcast, extentOf } from '../../plan/strides.ts';
-import { type Buffer, noHalo, type Order, rowMajor, type View } from '../../plan/view.ts';
+import {
+  type Buffer,
+  elementBytes,
+  noHalo,
+  type Order,
+  rowMajor,
+  type View,
+} from '../../plan/view.ts';
 import type { Emitter, Kernel, Wish } from './kernel.ts';
 import { emitClearHalo } from './kernels/clear-halo.ts';
 import { emitCopy } from './kernels/copy.ts';
@@ -86,7 +93,11 @@ export function rehearse(node: OpNode, kernel: Kernel): Work[] {
   };
   const view = (type: View | OpNode['type'], order: Order, halo = noHalo): View => {
     const { elements, offset, strides } = extentOf(type.shape, order, halo);
-    const address = { buffer: buffer(4 * elements, 'activation'), byteOffset: 4 * offset };
+    const bytes = elementBytes(type.dtype);
+    const address = {
+      buffer: buffer(bytes * elements, 'activation'),
+      byteOffset: bytes * offset,
+    };
     return { address, dtype: type.dtype, shape: type.shape, strides, halo };
   };
   const order = kernel.order?.(node) ?? rowMajor(node.type.shape.length);

@@ -16,6 +16,7 @@ import { extentOf } from '../../plan/strides.ts';
 import {
   type Buffer,
   channelsLast,
+  elementBytes,
   noHalo,
   type Order,
   rowMajor,
@@ -123,7 +124,12 @@ function copyCosts(node: Node, { profile, constantBytes }: Choice): { cost: numb
   const { shape, dtype } = node.type;
   const view = (axes: Order): View => {
     const { elements, strides } = extentOf(shape, axes, noHalo);
-    const buffer: Buffer = { id: axes[1]!, bytes: 4 * elements, kind: 'activation', label: '' };
+    const buffer: Buffer = {
+      id: axes[1]!,
+      bytes: elementBytes(dtype) * elements,
+      kind: 'activation',
+      label: '',
+    };
     return { address: { buffer, byteOffset: 0 }, dtype, shape, strides, halo: noHalo };
   };
   const priced = (from: Order, to: Order): number => {
