@@ -2,8 +2,10 @@
 
 import { arg, call, literal, type Node, parseScalar } from '@espalier/ir';
 import type { Importers, Site } from '../../importer.ts';
-import { attend, causal, joinHeads, rotaryEmbedding, splitHeads } from '../attention.ts';
+import { attend, causal } from '../attention.ts';
+import { joinHeads, splitHeads } from '../heads.ts';
 import { product } from '../products.ts';
+import { rotaryEmbedding } from '../rotary.ts';
 import { sliceAxis } from '../select.ts';
 
 /** How many heads the call says. */
