@@ -53,7 +53,7 @@ function signature(name: OpcodeName): readonly [operands: readonly Type[], resul
   if (instruction === 'splat') return [[type === 'f32x4' ? 'f32' : 'i32'], 'v128'];
   if (/^(any|all)_true$/.test(instruction)) return [['v128'], 'i32'];
   if (/^sh[lr]/.test(instruction)) return [['v128', 'i32'], 'v128'];
-  if (/bitselect|madd/.test(instruction)) return [['v128', 'v128', 'v128'], 'v128'];
+  if (/bitselect|madd|7x16_add/.test(instruction)) return [['v128', 'v128', 'v128'], 'v128'];
   const one = /^(not|abs|neg|ceil|floor|trunc|nearest|sqrt|extend|convert)|^trunc_sat/;
   return [one.test(instruction) ? ['v128'] : ['v128', 'v128'], 'v128'];
 }

@@ -59,7 +59,7 @@ type Combine = (asm: Assembler, total: Local, element: Local) => Expr;
 /** A pool that combines a window's elements, starting from one value. */
 const pool = (op: OpName, combine: Combine, first: number): Kernel => ({
   name: `${op}-nhwc`,
-  accepts: ({ type }) => type.dtype === 'f32',
+  accepts: ({ inputs: [x] }) => x?.type.dtype === 'f32',
   wish: () => ({ unitAxis: 1 }),
   order: () => channelsLast(4),
 
