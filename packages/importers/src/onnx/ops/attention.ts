@@ -1,7 +1,5 @@
 // Attention: products of queries and keys, a softmax, and products with the values; masks, heads and caches around them.
 
-// Attention.
-
 import { arg, call, literal, type Node, type Scalar } from '@espalier/ir';
 import type { Importers, Site } from '../importer.ts';
 import { joinHeads, splitHeads } from './heads.ts';
