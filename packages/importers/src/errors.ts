@@ -6,7 +6,7 @@ import { EspalierError, type Location } from '@espalier/ir';
 export const badModel = (message: string, at: Location, cause?: unknown): EspalierError =>
   new EspalierError('BAD_MODEL', message, {
     at,
-    hint: 'the file is damaged or not an ONNX model; export or download it again',
+    hint: 'the file is damaged or not what its name says; export or download it again',
     cause,
   });
 
@@ -27,7 +27,11 @@ export const badExternalData = (message: string, at: Location, cause?: unknown):
   });
 
 /** Some of a model's operators have no importer; all of them are listed. */
-export const unsupportedOp = (uses: readonly string[], at: Location): EspalierError =>
+export const unsupportedOp = (
+  uses: readonly string[],
+  at: Location,
+  folder = 'packages/importers/src/onnx/ops',
+): EspalierError =>
   new EspalierError(
     'UNSUPPORTED_OP',
     `${uses.length === 1 ? 'one operator has' : `${uses.length} operators have`} no importer:\n${uses
@@ -35,7 +39,7 @@ export const unsupportedOp = (uses: readonly string[], at: Location): EspalierEr
       .join('\n')}`,
     {
       at,
-      hint: 'add it in packages/importers/src/onnx/ops, or export the model without it',
+      hint: `add it in ${folder}, or export the model without it`,
     },
   );
 
