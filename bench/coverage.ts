@@ -11,10 +11,11 @@ import { filledOnnx } from '../test/support/filled-onnx.ts';
 import { start } from '../test/support/run-compiled.ts';
 import { hasSharedData, sharedData } from '../test/support/shared-data.ts';
 import { sileroErrors, sileroGraph } from '../test/support/silero.ts';
+import { tfjsCases, tfjsErrorOf, tfjsGraphOf } from '../test/support/tfjs-models.ts';
 import { modelCases, skeletonCases } from '../test/support/trained-models.ts';
 import { atLeast, atMost, type Bar, type Report, type Row } from './bars.ts';
 
-/** Of the largest magnitude of each output. */
+/** Of the largest magnitude of each output; weights of TF.js in halves are allowed more. */
 const allowed = 1e-4;
 
 const node = (script: string, ...args: readonly string[]): string => {
@@ -53,10 +54,10 @@ function cases(): Report {
 /** Every model and skeleton against the outputs that another engine gave. */
 function models(): Report {
   const rows: Row[] = [];
-  const add = (model: string, error: () => number) => {
+  const add = (model: string, error: () => number, most = allowed) => {
     try {
       const off = error();
-      rows.push({ model, error: Number(off.toExponential(2)), agrees: off <= allowed });
+      rows.push({ model, error: Number(off.toExponential(2)), agrees: off <= most });
     } catch (cause) {
       if (!(cause instanceof EspalierError)) throw cause;
       rows.push({ model, error: cause.code, agrees: false });
@@ -66,6 +67,15 @@ function models(): Report {
   for (const given of skeletonCases())
     add(given.title, () => errorOf(start(graphOf(given)), given));
   add('silero_vad_16k', () => Math.max(...Object.values(sileroErrors(sileroGraph()))));
+  for (const given of tfjsCases())
+    add(
+      given.title,
+      () => {
+        const graph = tfjsGraphOf(given);
+        return tfjsErrorOf(graph, start(graph), given);
+      },
+      given.tolerance,
+    );
   const agreeing = rows.filter(({ agrees }) => agrees).length;
   return { rows, bars: [atLeast('models that agree', agreeing, rows.length)] };
 }

@@ -40,7 +40,8 @@ interface StoredOutput {
   readonly maxabs: number;
 }
 
-interface Picture {
+/** An image tensor, and how it becomes numbers. */
+export interface Picture {
   readonly file: string;
   readonly order: 'RGB' | 'BGR' | 'Y';
   readonly sub: readonly number[];
@@ -49,7 +50,9 @@ interface Picture {
   readonly tensor_shape: readonly number[];
 }
 
-interface Spec {
+/** What a model's folder says of it. */
+export interface Spec {
+  readonly format?: string;
   /** In the model's folder, or `package_file` in a package. */
   readonly file?: string;
   readonly package?: string;
@@ -78,11 +81,13 @@ interface SkeletonSpec {
   readonly outputs: readonly (StoredOutput & { readonly name: string; readonly samples: string })[];
 }
 
-const readJson = (path: string): unknown => JSON.parse(readFileSync(path, 'utf8'));
+/** A parsed file. */
+export const readJson = (path: string): unknown => JSON.parse(readFileSync(path, 'utf8'));
 
 const count = (shape: readonly number[]) => shape.reduce((n, extent) => n * extent, 1);
 
-const readSamples = (path: string, { shape, stride, maxabs }: StoredOutput): Samples => ({
+/** The stored part of an output. */
+export const readSamples = (path: string, { shape, stride, maxabs }: StoredOutput): Samples => ({
   shape,
   stride,
   maxabs,
@@ -91,7 +96,7 @@ const readSamples = (path: string, { shape, stride, maxabs }: StoredOutput): Sam
 });
 
 /** Pixels as the model wants them, by the formula of `shared/data/README.md`. */
-function readPicture(folder: string, given: Picture): Values {
+export function readPicture(folder: string, given: Picture): Values {
   const { data, shape } = readNpy(readFileSync(join(folder, given.file)));
   const channels = shape.at(-1)!;
   const pixels = data.length / channels;
@@ -180,5 +185,6 @@ export function skeletonDigests(model: string): { readonly made: string; readonl
 const readSkeleton = (model: string) =>
   readJson(sharedData('skeletons', `${model}.json`)) as SkeletonSpec;
 
-const mapValues = <T, U>(record: Readonly<Record<string, T>>, f: (value: T) => U) =>
+/** A record with every value replaced. */
+export const mapValues = <T, U>(record: Readonly<Record<string, T>>, f: (value: T) => U) =>
   Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value)]));

@@ -148,7 +148,7 @@ export function readModel(
   const externalReads: ExternalRead[] = [];
   const noting: ExternalReader = (location, offset, length) => {
     const data = external(location, offset, length);
-    externalReads.push({ location, offset, length, sha256: sha256(data) });
+    externalReads.push({ location, offset, length: data.length, sha256: sha256(data) });
     return data;
   };
   const { model, options } = openModel(bytes, file, { shape, input }, noting);

@@ -1,9 +1,14 @@
 // What @espalier/importers offers to the packages below it.
 
+export { type ExternalReader, externalDataIn } from './external.ts';
 export { type NpyArray, readNpy } from './npy.ts';
-export { type ExternalReader, externalDataIn } from './onnx/external.ts';
 export { type ImportOptions, importOnnx } from './onnx/import.ts';
 export { importedOps } from './onnx/ops/index.ts';
 export { type OnnxModel, type ReadOptions, readOnnx, readOnnxTensor } from './onnx/read.ts';
 export { type OperatorUse, type Survey, surveyOnnx } from './onnx/survey.ts';
 export { writeOnnx } from './onnx/write.ts';
+export { importedTfOps } from './tensorflow/ops/index.ts';
+export { type ImportTfjsOptions, importTfjs, tfjsInputs } from './tfjs/import.ts';
+export { importedLayers } from './tfjs/layers/index.ts';
+export type { CustomLayer, LayerSite } from './tfjs/layers/layer.ts';
+export { isTfjs, readTfjs, type TfjsModel, type TfjsReadOptions } from './tfjs/read.ts';

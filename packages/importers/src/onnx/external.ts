@@ -1,53 +1,10 @@
-// Data that a model keeps in files beside it: read from the model's own folder and nowhere else.
+// Data that an ONNX model keeps in files beside it.
 
-import { closeSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
-import { isAbsolute, relative, resolve, sep } from 'node:path';
 import type { Location } from '@espalier/ir';
 import { badExternalData, modelTooLarge } from '../errors.ts';
+import { type ExternalReader, staysInside } from '../external.ts';
 import type { TensorProto } from './proto/onnx_pb.ts';
 import { checkTensor, maxElements } from './tensors.ts';
-
-/** Reads `length` bytes from `offset` of the file at `location`, a relative path. */
-export type ExternalReader = (location: string, offset: number, length: number) => Uint8Array;
-
-/**
- * Reads external data from files in `folder`, links followed; nothing outside of it.
- *
- * @throws {EspalierError} BAD_EXTERNAL_DATA
- */
-export function externalDataIn(folder: string, file: string): ExternalReader {
-  return (location, offset, length) => {
-    const refuse = (why: string, cause?: unknown) =>
-      badExternalData(`external data ${JSON.stringify(location)} ${why}`, { file }, cause);
-    let path: string;
-    try {
-      path = realpathSync(resolve(folder, location));
-    } catch (cause) {
-      throw refuse('does not exist', cause);
-    }
-    const inside = relative(realpathSync(folder), path);
-    if (inside === '' || inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside))
-      throw refuse("is outside of the model's folder");
-    const status = statSync(path);
-    // Asked before it is opened: a pipe would block.
-    if (!status.isFile()) throw refuse('is not a file');
-    if (offset + length > status.size)
-      throw refuse(`has ${status.size} bytes; the model wants ${length} from ${offset}`);
-    const handle = openSync(path, 'r');
-    try {
-      const data = new Uint8Array(length);
-      let read = 0;
-      while (read < length) {
-        const got = readSync(handle, data, read, length - read, offset + read);
-        if (got === 0) throw refuse('ended while it was read');
-        read += got;
-      }
-      return data;
-    } finally {
-      closeSync(handle);
-    }
-  };
-}
 
 /**
  * Replaces a tensor's reference to external data by the data.
@@ -62,7 +19,7 @@ export function fetchExternal(
   const label = `external data of tensor ${tensor.name || '(unnamed)'}`;
   const entries = new Map(tensor.externalData.map(({ key, value }) => [key, value]));
   const location = entries.get('location') ?? '';
-  if (!isSafe(location))
+  if (!staysInside(location))
     throw badExternalData(`${label} leaves the model's folder: ${JSON.stringify(location)}`, at);
   if (read === undefined)
     throw badExternalData(`${label} is in ${location}, which this caller cannot read`, at);
@@ -80,13 +37,6 @@ export function fetchExternal(
   tensor.externalData = [];
   tensor.dataLocation = 0;
 }
-
-/** Whether a path stays below its start on every system: no root, drive, backslash or `..`. */
-const isSafe = (location: string): boolean =>
-  location !== '' &&
-  !location.startsWith('/') &&
-  !/[\\:\0]/.test(location) &&
-  !location.split('/').includes('..');
 
 function parseCount(text: string, label: string, at: Location): number {
   const value = Number(text);

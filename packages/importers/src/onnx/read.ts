@@ -3,7 +3,8 @@
 import { type DescMessage, fromBinary } from '@bufbuild/protobuf';
 import type { Location, Tensor } from '@espalier/ir';
 import { badModel, modelTooLarge, unsupportedUse } from '../errors.ts';
-import { type ExternalReader, fetchExternal } from './external.ts';
+import type { ExternalReader } from '../external.ts';
+import { fetchExternal } from './external.ts';
 import {
   type GraphProto,
   type ModelProto,
@@ -87,7 +88,7 @@ function limited(read: ExternalReader | undefined, at: Location): ExternalReader
   return (
     read &&
     ((location, offset, length) => {
-      left -= length;
+      left -= length ?? 0;
       if (left < 0) throw modelTooLarge(`external data is over ${mostExternalBytes} bytes`, at);
       return read(location, offset, length);
     })

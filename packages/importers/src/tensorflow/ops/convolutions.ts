@@ -69,9 +69,8 @@ export const fused =
   (product: Product, format: (site: Site) => Format): Operator =>
   (site) => {
     const { b, attributes } = site;
-    const steps = attributes.texts('fused_ops');
+    const steps = attributes.texts('fused_ops').filter((step) => step !== '' && step !== 'noop');
     const biased = steps[0] === 'BiasAdd';
-    const count = Math.max(biased ? 1 : 0, attributes.int('num_args', biased ? 1 : 0));
     const bias = biased ? site.input(2) : undefined;
     // A bias of one number, or of a whole tensor, is no list of channels.
     const own = bias?.type.shape.length === 1 ? bias : undefined;
@@ -80,7 +79,7 @@ export const fused =
     const rest = biased ? steps.slice(1) : steps;
     return rest.reduce((x, name) => {
       if (name === 'Prelu') {
-        const slope = site.input(2 + Math.max(1, count) - (biased ? 0 : 1));
+        const slope = site.input(biased ? 3 : 2);
         return b.scalar('select', b.scalar('ge', x, b.value(0)), x, b.scalar('mul', slope, x));
       }
       if (name === 'LeakyRelu')
