@@ -2,8 +2,17 @@
 
 import { compile, latency, type Profile } from '@espalier/compiler';
 import { createBuilder, type Graph, type OpNode } from '@espalier/ir';
-import { type Mask, masked, type Params, type SchemeName } from '@espalier/sparsity';
+import {
+  type Mask,
+  masked,
+  type Params,
+  type Scheme,
+  type SchemeName,
+  schemes,
+} from '@espalier/sparsity';
+import type { Costs } from './costs.ts';
 import type { Layer } from './layers.ts';
+import type { Pin } from './pins.ts';
 
 /** A scheme with its sizes and a sparsity; none of them leaves the layer as it is. */
 export interface Choice {
@@ -12,10 +21,9 @@ export interface Choice {
   readonly sparsity: number;
 }
 
-/** A layer's choice with the weights it keeps and the time it is predicted to take, in ms. */
-export interface PricedChoice extends Choice {
+/** A layer's choice with the weights it keeps and what the layer then costs. */
+export interface PricedChoice extends Choice, Costs {
   readonly mask: Mask;
-  readonly ms: number;
 }
 
 const sparsities = [0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.92] as const;
@@ -27,7 +35,18 @@ export interface Structure {
 }
 
 /** Schemes that the target has fast kernels for, by the kind of layer. */
-function schemesFor({ tiled, shape, node }: Layer): readonly Structure[] {
+function schemesFor(layer: Layer, { scheme }: Pin): readonly Structure[] {
+  const fast = fastSchemes(layer);
+  if (scheme === undefined) return fast;
+  const own = fast.filter((each) => each.scheme === scheme);
+  if (own.length > 0 || scheme === 'none') return own;
+  // What is asked for by hand need not be among the fastest; where it does not fit, the layer stays.
+  const { defaults, refuses } = schemes[scheme] as Scheme;
+  const params: Params = { filters: 1, channels: 1, columns: 1, of: 1, ...defaults };
+  return refuses?.(layer.shape, params) === undefined ? [{ scheme, params: {} }] : [];
+}
+
+function fastSchemes({ tiled, shape, node }: Layer): readonly Structure[] {
   const fits = (filters: number) => shape.filters >= filters;
   const blocks = (filters: number) =>
     fits(filters) ? [{ scheme: 'blockColumns', params: { filters } } as const] : [];
@@ -48,6 +67,7 @@ export function choicesOf(
   layer: Layer,
   maskFor: (structure: Structure) => (sparsity: number) => Mask,
   profile: Profile,
+  pin: Pin = {},
 ): PricedChoice[] {
   const all: Mask = new Uint8Array(layer.weights.length).fill(1);
   const dense: PricedChoice = {
@@ -55,25 +75,27 @@ export function choicesOf(
     params: {},
     sparsity: 0,
     mask: all,
-    ms: predict(layer, layer.weights, profile),
+    ...predict(layer, layer.weights, profile),
   };
-  const sparse = schemesFor(layer).flatMap(({ scheme, params }) => {
+  if (pin.scheme === 'none') return [dense];
+  const sparse = schemesFor(layer, pin).flatMap(({ scheme, params }) => {
     const maskAt = maskFor({ scheme, params });
     let least = dense.ms;
-    return sparsities.flatMap((sparsity): PricedChoice[] => {
+    const asked = pin.sparsity === undefined ? sparsities : [pin.sparsity];
+    return asked.flatMap((sparsity): PricedChoice[] => {
       const mask = maskAt(sparsity);
-      const ms = predict(layer, masked(layer.weights, mask), profile);
+      const costs = predict(layer, masked(layer.weights, mask), profile);
       // Zeros that bring no speed are not worth their harm.
-      if (ms >= 0.98 * least) return [];
-      least = ms;
-      return [{ scheme, params, sparsity, mask, ms }];
+      if (costs.ms >= 0.98 * least) return [];
+      least = costs.ms;
+      return [{ scheme, params, sparsity, mask, ...costs }];
     });
   });
   return [dense, ...sparse];
 }
 
-/** The time of the layer alone: the very kernel that would be generated for its weights. */
-function predict({ node }: Layer, weights: Float32Array, profile: Profile): number {
+/** What the layer alone costs: the very kernel that would be generated for its weights. */
+function predict({ node }: Layer, weights: Float32Array, profile: Profile): Costs {
   const b = createBuilder();
   const input = b.input('x', node.inputs[0]!.type);
   const [, w, bias] = node.inputs as OpNode['inputs'];
@@ -87,7 +109,12 @@ function predict({ node }: Layer, weights: Float32Array, profile: Profile): numb
     node.attrs,
   );
   const graph: Graph = { inputs: [input], outputs: [{ name: 'y', node: layer }] };
-  const { report } = compile(graph, { profile });
+  const { report, weights: file } = compile(graph, { profile });
   const own = report.work.filter(({ kernel }) => kernel.startsWith(node.op));
-  return latency(own.length > 0 ? own : report.work, profile).totalMs;
+  return {
+    ms: latency(own.length > 0 ? own : report.work, profile).totalMs,
+    // Code is shared between layers of equal shape: weights alone tell one choice from another.
+    bytes: file.length,
+    memoryBytes: report.weightBytes,
+  };
 }

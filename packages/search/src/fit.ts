@@ -1,30 +1,39 @@
-// The story of a fit: layers, their choices, what each would cost, a plan within the budget, weights that
+// The story of a fit: layers, their choices, what each would cost, a plan within the limits, weights that
 // make up for the loss, and whether what is left is good enough.
 
-import { compile, latency, type Profile } from '@espalier/compiler';
 import type { Graph, OpNode } from '@espalier/ir';
-import { agreement, type Outputs, relativeError } from './agreement.ts';
-import { type Choice, choicesOf, type PricedChoice } from './choices.ts';
-import { tooFewInputs, unreachable } from './errors.ts';
-import { type Layer, type NewWeights, prunableLayers, withWeights } from './layers.ts';
-import { masksOf } from './masks.ts';
-import { momentsOf, outputsOf, type Refitted, refit } from './refit.ts';
-import { createRun, type Feeds } from './runner.ts';
-import { type Rows, sampleRows } from './samples.ts';
+import { masked } from '@espalier/sparsity';
+import type { Choice } from './choices.ts';
+import { type Costs, costNames, costsOf, eachCost, exceeded, type Limits } from './costs.ts';
+import { unreachable } from './errors.ts';
+import { type Attempted, createEvaluator, type Evaluator, type Problem } from './evaluator.ts';
+import { type Layer, type NewWeights, prunableLayers, withLayers, withWeights } from './layers.ts';
+import { pick, sum } from './pick.ts';
+import { pinOf } from './pins.ts';
 import { type StrategyName, strategies } from './strategies/index.ts';
+import type { StudiedChoice } from './study.ts';
+
+/** How far a fit is. */
+export interface Progress {
+  readonly phase: 'layers' | 'plans';
+  readonly done: number;
+  /** Layers, or the most plans that are tried. */
+  readonly total: number;
+  readonly message: string;
+}
 
 /** What is wished for. */
-export interface FitOptions {
-  readonly profile: Profile;
-  /** Inputs without labels: half of them calibrate, half are held out to judge. At least 2. */
-  readonly inputs: readonly Feeds[];
-  /** How many times as fast as dense, by prediction; default as fast as `drop` allows. */
+export interface FitOptions extends Problem {
+  /** Bounds of the whole network. */
+  readonly limits?: Limits;
+  /** How many times as fast as dense, by prediction; without any wish as fast as `drop` allows. */
   readonly speedup?: number;
-  /** Allowed loss of agreement with the dense network on held-out inputs; default 0.01. */
+  /** Allowed loss of the metric on held-out inputs; default 0.01. */
   readonly drop?: number;
   readonly strategy?: StrategyName;
-  readonly seed?: number;
-  onProgress?(message: string): void;
+  /** The most plans that are carried out and judged; default 8. */
+  readonly effort?: number;
+  onProgress?(progress: Progress): void;
 }
 
 /** What became of each layer. */
@@ -32,8 +41,15 @@ export interface PlannedLayer extends Choice {
   readonly layer: string;
   readonly denseMs: number;
   readonly ms: number;
+  /** What the choice was expected to do to the outputs. */
+  readonly harm: number;
   /** Relative squared error of the layer's outputs after the refit. */
   readonly error: number;
+}
+
+/** One plan that was carried out. */
+export interface Trial extends Costs {
+  readonly score: number;
 }
 
 /** A fitted network. */
@@ -43,179 +59,180 @@ export interface Fitted {
   readonly accepted: boolean;
   /** One line: why. */
   readonly reason: string;
+  /** Empty where the dense network ships. */
   readonly plan: readonly PlannedLayer[];
-  /** Predicted, ms. */
-  readonly denseMs: number;
-  readonly ms: number;
-  /** Agreement with the dense network on held-out inputs. */
-  readonly agreement: number;
+  /** New weights by layer: with them, `withLayers` makes the graph again. */
+  readonly weights: ReadonlyMap<string, NewWeights>;
+  /** Of the dense network, predicted. */
+  readonly dense: Trial;
+  /** Of the network that ships. */
+  readonly shipped: Trial;
+  /** All plans that were carried out, in their order. */
+  readonly trials: readonly Trial[];
 }
 
 /** Speeds that are tried where none is asked for, the boldest first. */
 const boldSpeedups = [3, 2.5, 2, 1.75, 1.5, 1.35, 1.25, 1.15] as const;
 
-/** The sparsity at which a layer's effect on the outputs is measured. */
-const probeSparsity = 0.5;
+/** Times that a plan is tightened where layers together cost more than each alone. */
+const corrections = 3;
 
 /**
  * Fits an optimised graph to a device without training.
  *
- * @throws {EspalierError} UNREACHABLE, TOO_FEW_INPUTS, BAD_CALIBRATION
+ * @param evaluator Who evaluates; default this thread.
+ * @throws {EspalierError} UNREACHABLE, TOO_FEW_INPUTS, BAD_CALIBRATION, UNKNOWN_LAYER
  */
-export function fit(dense: Graph, options: FitOptions): Fitted {
-  const { profile, inputs, drop = 0.01, strategy = 'knapsack', seed = 1 } = options;
+export async function fit(
+  dense: Graph,
+  options: FitOptions,
+  evaluator: Evaluator = createEvaluator(dense, options),
+): Promise<Fitted> {
+  const { profile, drop = 0.01, effort = boldSpeedups.length } = options;
   const tell = options.onProgress ?? (() => undefined);
-  if (inputs.length < 2) throw tooFewInputs(inputs.length);
-  const half = Math.floor(inputs.length / 2);
-  const [calibration, heldOut] = [inputs.slice(0, half), inputs.slice(half)];
-  const runDense = createRun(dense);
-  const reference = { calibration: calibration.map(runDense), heldOut: heldOut.map(runDense) };
-
-  const denseMs = predict(dense, profile);
   const layers = prunableLayers(dense);
-  tell(`${layers.length} layers, ${denseMs.toFixed(2)} ms predicted`);
-  const studied = layers.map((layer, index) => {
-    tell(`layer ${index + 1} of ${layers.length}: ${layer.node.name}`);
-    return study(dense, layer, calibration, reference.calibration, profile, seed + index);
-  });
-
-  const layersMs = studied.reduce((sum, { choices }) => sum + choices[0]!.ms, 0);
-  const rest = Math.max(0, denseMs - layersMs);
-  const least = studied.reduce(
-    (sum, { choices }) => sum + Math.min(...choices.map(({ ms }) => ms)),
-    0,
+  const denseCosts = costsOf(dense, profile);
+  let done = 0;
+  const studied = await Promise.all(
+    layers.map(async (layer, index): Promise<Studied> => {
+      const choices = await evaluator.study(index);
+      const message = `layer ${++done} of ${layers.length}: ${layer.node.name}`;
+      tell({ phase: 'layers', done, total: layers.length, message });
+      return { layer, choices };
+    }),
   );
-  const bestSpeedup = denseMs / (rest + least);
-  const asked = options.speedup;
-  if (asked !== undefined && asked > bestSpeedup)
-    throw unreachable(`a speed-up of ${asked}`, bestSpeedup.toFixed(2));
+  const denseTrial: Trial = { ...denseCosts, score: await evaluator.denseScore() };
+  const wishes = wishesOf(options, denseCosts);
+  checkReach(wishes, studied, denseCosts);
 
-  let reason = 'no plan is faster';
-  for (const speedup of asked === undefined ? boldSpeedups : [asked]) {
-    const picked = strategies[strategy](
-      studied.map(({ choices, harms }) => choices.map(({ ms }, i) => ({ ms, harm: harms[i]! }))),
-      denseMs / speedup - rest,
-    );
-    if (!picked) continue;
-    tell(`${speedup} times as fast: fitting weights`);
-    const chosen = studied.map(({ choices }, i) => choices[picked[i]!]!);
-    const { graph, errors } = recover(dense, studied, chosen, calibration, seed);
-    const ms = predict(graph, profile);
-    const run = createRun(graph);
-    const score = agreement(reference.heldOut, heldOut.map(run));
-    const plan = studied.map(({ layer, choices }, i): PlannedLayer => {
-      const { scheme, params, sparsity, ms: own } = chosen[i]!;
-      const denseOwn = choices[0]!.ms;
+  const trials: Trial[] = [];
+  let reason = layers.length === 0 ? 'no layer can be pruned' : 'no plan is faster';
+  for (const limits of wishes.slice(0, effort)) {
+    const chosen = plan(dense, studied, limits, denseCosts, options);
+    if (!chosen || chosen.every(({ scheme }) => scheme === 'none')) continue;
+    const message = `${(denseCosts.ms / (limits.ms ?? denseCosts.ms)).toFixed(2)} times as fast: fitting weights`;
+    tell({ phase: 'plans', done: trials.length, total: wishes.length, message });
+    const key = chosen.map((choice, i) => studied[i]!.choices.indexOf(choice)).join();
+    const attempted = await evaluator.attempt(key, chosen);
+    const { ms, bytes, memoryBytes, score } = attempted;
+    const trial: Trial = { ms, bytes, memoryBytes, score };
+    trials.push(trial);
+    if (score >= denseTrial.score - drop && ms < denseCosts.ms)
       return {
-        layer: layer.name,
-        scheme,
-        params,
-        sparsity,
-        ms: own,
-        denseMs: denseOwn,
-        error: errors[i]!,
-      };
-    });
-    if (score >= 1 - drop && ms < denseMs)
-      return {
-        graph,
+        graph: withLayers(dense, attempted.weights),
         accepted: true,
-        reason: `${(denseMs / ms).toFixed(2)} times as fast, agreement ${score.toFixed(4)}`,
-        plan,
-        denseMs,
-        ms,
-        agreement: score,
+        reason: `${times(denseCosts, trial)}, ${quality(options, denseTrial, trial)}`,
+        plan: planned(studied, chosen, attempted),
+        weights: attempted.weights,
+        dense: denseTrial,
+        shipped: trial,
+        trials,
       };
-    reason = `at ${(denseMs / ms).toFixed(2)} times as fast it agrees in ${score.toFixed(4)} only`;
-    tell(reason);
+    reason = `at ${times(denseCosts, trial)}: ${quality(options, denseTrial, trial)} only`;
+    tell({ phase: 'plans', done: trials.length, total: wishes.length, message: reason });
   }
-  return { graph: dense, accepted: false, reason, plan: [], denseMs, ms: denseMs, agreement: 1 };
+  return {
+    graph: dense,
+    accepted: false,
+    reason,
+    plan: [],
+    weights: new Map(),
+    dense: denseTrial,
+    shipped: denseTrial,
+    trials,
+  };
 }
 
-const predict = (graph: Graph, profile: Profile): number =>
-  latency(compile(graph, { profile }).report.work, profile).totalMs;
+const times = (dense: Costs, { ms }: Costs): string =>
+  `${(dense.ms / ms).toFixed(2)} times as fast`;
 
-/** A layer with its choices and what each would cost the network. */
+const quality = ({ metric }: Problem, dense: Trial, { score }: Trial): string =>
+  metric
+    ? `metric ${score.toFixed(4)} after ${dense.score.toFixed(4)}`
+    : `agreement ${score.toFixed(4)}`;
+
+/** A layer with its choices. */
 interface Studied {
   readonly layer: Layer;
-  readonly rows: Rows;
-  /** What the layer puts out, of those rows. */
-  readonly wanted: Float32Array;
-  readonly bias: Float32Array;
-  readonly choices: readonly PricedChoice[];
-  readonly harms: readonly number[];
+  readonly choices: readonly StudiedChoice[];
 }
 
-function study(
-  dense: Graph,
-  layer: Layer,
-  calibration: readonly Feeds[],
-  reference: readonly Outputs[],
-  profile: Profile,
-  seed: number,
-): Studied {
-  const bias = biasOf(layer.node);
-  const rows = sampleRows(dense, layer, calibration, seed);
-  const wanted = outputsOf(rows, layer.weights, bias);
-  const moments = momentsOf(rows, wanted);
-  const choices = choicesOf(layer, masksOf(layer, moments), profile);
-  const fits = choices.map(({ scheme, mask }): Refitted | undefined =>
-    scheme === 'none' ? undefined : refit(moments, layer.weights, bias, mask),
+/** The limits to try, one after the other. */
+function wishesOf({ limits = {}, speedup }: FitOptions, { ms }: Costs): Limits[] {
+  const asked = speedup === undefined ? limits.ms : Math.min(ms / speedup, limits.ms ?? ms);
+  if (asked !== undefined) return [{ ...limits, ms: asked }];
+  if (limits.bytes !== undefined || limits.memoryBytes !== undefined) return [limits];
+  return boldSpeedups.map((bold) => ({ ms: ms / bold }));
+}
+
+/** @throws {EspalierError} UNREACHABLE, where the only wish cannot come true */
+function checkReach(wishes: readonly Limits[], studied: readonly Studied[], dense: Costs): void {
+  const [limits, ...others] = wishes;
+  if (!limits || others.length > 0) return;
+  const best = eachCost((name) =>
+    studied.reduce((total, { choices }) => {
+      const own = choices.map((choice) => choice[name]);
+      return total + Math.min(...own) - own[0]!;
+    }, dense[name]),
   );
-  // What an error of this layer does to the outputs, measured once.
-  const probe = fits.reduce<number>((best, fitted, i) => {
-    if (!fitted) return best;
-    const distance = (at: number) => Math.abs(choices[at]!.sparsity - probeSparsity);
-    return best < 0 || distance(i) < distance(best) ? i : best;
-  }, -1);
-  const effect = probe < 0 ? 0 : effectOf(dense, layer.node, fits[probe]!, calibration, reference);
-  const harms = fits.map((fitted) => {
-    if (!fitted || probe < 0) return 0;
-    // Squared errors of independent layers add up.
-    return (effect ** 2 * fitted.relativeError) / (fits[probe]!.relativeError || 1e-12);
-  });
-  return { layer, rows, wanted, bias, choices, harms };
+  const [name] = exceeded(best, limits);
+  if (name) throw unreachable(name, limits[name]!, best[name], dense[name]);
 }
 
-const biasOf = (node: OpNode): Float32Array => {
-  const bias = node.inputs[2]!;
-  return bias.kind === 'constant' ? Float32Array.from(bias.value.data) : new Float32Array();
-};
-
-/** The relative error of the outputs with one layer refitted. */
-function effectOf(
-  dense: Graph,
-  node: OpNode,
-  fitted: Refitted,
-  calibration: readonly Feeds[],
-  reference: readonly Outputs[],
-): number {
-  const some = calibration.slice(0, 8);
-  const run = createRun(withWeights(dense, new Map([[node, fitted]])));
-  const actual = some.map(run);
-  const names = Object.keys(reference[0]!);
-  const wanted = reference.slice(0, some.length);
-  return names.reduce((sum, name) => sum + relativeError(wanted, actual, name), 0) / names.length;
-}
-
-/** Refits layer after layer, each to what it put out before, from what it sees now. */
-function recover(
+/** The choices of a plan within limits; tightened until the whole program keeps them. */
+function plan(
   dense: Graph,
   studied: readonly Studied[],
-  chosen: readonly PricedChoice[],
-  calibration: readonly Feeds[],
-  seed: number,
-): { readonly graph: Graph; readonly errors: readonly number[] } {
-  const changed = new Map<OpNode, NewWeights>();
-  const errors = studied.map(({ layer, wanted, bias }, i) => {
-    const { scheme, mask } = chosen[i]!;
-    if (scheme === 'none') return 0;
-    const current = withWeights(dense, changed);
-    const [same] = prunableLayers(current).slice(i, i + 1);
-    const rows = sampleRows(current, same!, calibration, seed + i);
-    const fitted = refit(momentsOf(rows, wanted), layer.weights, bias, mask);
-    changed.set(layer.node, fitted);
-    return fitted.relativeError;
+  limits: Limits,
+  denseCosts: Costs,
+  { profile, pins = {}, strategy = 'knapsack' }: FitOptions,
+): StudiedChoice[] | undefined {
+  const options = studied.map(({ layer, choices }) => {
+    // Where a sparsity is given by hand, dense is no choice, unless nothing else is faster.
+    const forced = pinOf(pins, layer).sparsity !== undefined && choices.length > 1;
+    return forced ? choices.slice(1) : choices;
   });
-  return { graph: withWeights(dense, changed), errors };
+  const all = studied.map(({ choices }) => choices);
+  const layersDense = sum(
+    all,
+    all.map(() => 0),
+  );
+  const tightened = new Map(costNames.map((name) => [name, 1]));
+  let found: StudiedChoice[] | undefined;
+  for (let round = 0; round <= corrections; round++) {
+    const own = Object.fromEntries(
+      costNames.flatMap((name) => {
+        const limit = limits[name];
+        if (limit === undefined) return [];
+        const rest = denseCosts[name] - layersDense[name];
+        return [[name, limit * tightened.get(name)! - rest]];
+      }),
+    );
+    const picked = pick(strategies[strategy], options, own);
+    if (!picked) return found;
+    found = options.map((choices, i) => choices[picked[i]!]!);
+    const zeroed = new Map(
+      studied.map(({ layer }, i): [OpNode, NewWeights] => [
+        layer.node,
+        { weights: masked(layer.weights, found![i]!.mask) },
+      ]),
+    );
+    const costs = costsOf(withWeights(dense, zeroed), profile);
+    const over = exceeded(costs, limits);
+    if (over.length === 0) return found;
+    for (const name of over)
+      tightened.set(name, (tightened.get(name)! * limits[name]!) / costs[name]);
+  }
+  return found;
 }
+
+const planned = (
+  studied: readonly Studied[],
+  chosen: readonly StudiedChoice[],
+  { errors }: Attempted,
+): PlannedLayer[] =>
+  studied.map(({ layer, choices }, i) => {
+    const { scheme, params, sparsity, ms, harm } = chosen[i]!;
+    const denseMs = choices[0]!.ms;
+    return { layer: layer.name, scheme, params, sparsity, denseMs, ms, harm, error: errors[i]! };
+  });

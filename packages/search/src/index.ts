@@ -2,6 +2,25 @@
 
 export { agreement, type Outputs } from './agreement.ts';
 export type { Choice } from './choices.ts';
-export { type FitOptions, type Fitted, fit, type PlannedLayer } from './fit.ts';
+export { type Costs, costsOf, type Limits } from './costs.ts';
+export {
+  type Attempted,
+  createEvaluator,
+  type Evaluator,
+  type Picked,
+  type Problem,
+  split,
+} from './evaluator.ts';
+export {
+  type FitOptions,
+  type Fitted,
+  fit,
+  type PlannedLayer,
+  type Progress,
+  type Trial,
+} from './fit.ts';
+export { type NewWeights, prunableLayers, withLayers } from './layers.ts';
+export type { Pin, Pins } from './pins.ts';
 export type { Feeds } from './runner.ts';
 export { type StrategyName, strategies } from './strategies/index.ts';
+export type { StudiedChoice } from './study.ts';

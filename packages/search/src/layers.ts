@@ -91,3 +91,12 @@ export function withWeights(graph: Graph, changed: ReadonlyMap<OpNode, NewWeight
     );
   });
 }
+
+/** The graph in which some layers, by name, have other weights. */
+export function withLayers(graph: Graph, changed: ReadonlyMap<string, NewWeights>): Graph {
+  const nodes = prunableLayers(graph).flatMap(({ name, node }): [OpNode, NewWeights][] => {
+    const given = changed.get(name);
+    return given ? [[node, given]] : [];
+  });
+  return withWeights(graph, new Map(nodes));
+}

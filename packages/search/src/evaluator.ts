@@ -1,0 +1,97 @@
+// The work of a fit in pieces that are functions of the problem alone, so that they may run anywhere, in any
+// order, and be kept.
+
+import type { Profile } from '@espalier/compiler';
+import type { Graph } from '@espalier/ir';
+import { agreement, type Outputs } from './agreement.ts';
+import type { PricedChoice } from './choices.ts';
+import { type Costs, costsOf } from './costs.ts';
+import { tooFewInputs } from './errors.ts';
+import { type NewWeights, prunableLayers, withLayers } from './layers.ts';
+import { checkPins, type Pins, pinOf } from './pins.ts';
+import { recover } from './recover.ts';
+import { createRun, type Feeds } from './runner.ts';
+import { type StudiedChoice, study } from './study.ts';
+
+/** What is to be fitted, to what, and how it is judged. */
+export interface Problem {
+  readonly profile: Profile;
+  /** Inputs without labels: every second one is held out to judge. At least 2. */
+  readonly inputs: readonly Feeds[];
+  /** Default 1. */
+  readonly seed?: number;
+  readonly pins?: Pins;
+  /**
+   * How good outputs on the held-out inputs are, more being better; default their agreement with those of the
+   * dense network.
+   */
+  metric?(heldOut: readonly Outputs[]): number;
+}
+
+/** A plan that was carried out. */
+export interface Attempted extends Costs {
+  /** New weights by the name of the layer. */
+  readonly weights: ReadonlyMap<string, Required<NewWeights>>;
+  /** Relative squared error of each layer's outputs. */
+  readonly errors: readonly number[];
+  /** By the metric, on held-out inputs. */
+  readonly score: number;
+}
+
+/** What a plan says of one layer. */
+export type Picked = Pick<PricedChoice, 'scheme' | 'mask'>;
+
+/** The pieces. */
+export interface Evaluator {
+  /** The dense network by the metric. */
+  denseScore(): Promise<number>;
+  /** The choices of a layer, by its place. */
+  study(layer: number): Promise<readonly StudiedChoice[]>;
+  /** @param key Says which choices these are: equal keys, equal results. */
+  attempt(key: string, chosen: readonly Picked[]): Promise<Attempted>;
+}
+
+/** Which inputs calibrate, and which judge: turn by turn, since files come sorted by what they show. */
+export const split = <T>(inputs: readonly T[]): { calibration: T[]; heldOut: T[] } => ({
+  calibration: inputs.filter((_, i) => i % 2 === 0),
+  heldOut: inputs.filter((_, i) => i % 2 === 1),
+});
+
+/**
+ * Evaluates in this thread.
+ *
+ * @throws {EspalierError} TOO_FEW_INPUTS, UNKNOWN_LAYER, BAD_CALIBRATION
+ */
+export function createEvaluator(dense: Graph, problem: Problem): Evaluator {
+  const { profile, inputs, seed = 1, pins = {} } = problem;
+  if (inputs.length < 2) throw tooFewInputs(inputs.length);
+  const { calibration, heldOut } = split(inputs);
+  const layers = prunableLayers(dense);
+  checkPins(pins, layers);
+  const once = <T>(make: () => T): (() => T) => {
+    let made: { readonly value: T } | undefined;
+    return () => {
+      made ??= { value: make() };
+      return made.value;
+    };
+  };
+  const runDense = once(() => createRun(dense));
+  const reference = once(() => calibration.map(runDense()));
+  const wanted = once(() => heldOut.map(runDense()));
+  const score = (outputs: readonly Outputs[]): number =>
+    problem.metric ? problem.metric(outputs) : agreement(wanted(), outputs);
+  const seedOf = (index: number) => seed + index;
+  return {
+    denseScore: async () => score(wanted()),
+    study: async (index) => {
+      const context = { dense, profile, calibration, reference: reference(), seed: seedOf(index) };
+      return study(context, layers[index]!, pinOf(pins, layers[index]!));
+    },
+    attempt: async (_key, chosen) => {
+      const { weights, errors } = recover({ dense, layers, calibration, seedOf }, chosen);
+      const graph = withLayers(dense, weights);
+      const run = createRun(graph);
+      return { ...costsOf(graph, profile), weights, errors, score: score(heldOut.map(run)) };
+    },
+  };
+}
