@@ -12,3 +12,6 @@ export { type ImportTfjsOptions, importTfjs, tfjsInputs } from './tfjs/import.ts
 export { importedLayers } from './tfjs/layers/index.ts';
 export type { CustomLayer, LayerSite } from './tfjs/layers/layer.ts';
 export { isTfjs, readTfjs, type TfjsModel, type TfjsReadOptions } from './tfjs/read.ts';
+export { type ImportTfliteOptions, importTflite, tfliteInputs } from './tflite/import.ts';
+export { type ImportedTfliteOp, importedTfliteOps } from './tflite/ops/index.ts';
+export { isTflite, readTflite, type TfliteModel } from './tflite/read.ts';

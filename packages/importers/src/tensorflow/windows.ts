@@ -70,15 +70,23 @@ export interface Convolved {
 
 /** Convolution with a filter `[R, S, I, O]`; `C / I` groups. */
 export function conv2d(room: Room, { x, filter, bias }: Convolved, slide: Slide): Node {
-  const [r, s, i, o] = filterOf(room, filter);
+  filterOf(room, filter);
+  return convolve(room, { x, filter: transposed(room, filter, [3, 2, 0, 1]), bias }, slide);
+}
+
+/** Convolution with a filter `[O, I, R, S]`, as the graph has it; `C / I` groups. */
+export function convolve(room: Room, { x, filter, bias }: Convolved, slide: Slide): Node {
+  const [o, i, r, s] = filterOf(room, filter);
   const image = channelsFirst(room, x, slide.format);
   const groups = image.type.shape[1]! / i;
   if (!Number.isInteger(groups) || groups < 1)
     throw room.bad(`a filter of ${i} channels over ${image.type.shape[1]}`);
-  const weights = transposed(room, filter, [3, 2, 0, 1]);
   const attrs = { ...sliding(image, [r, s], slide), groups };
-  const y = room.b.conv(image, weights, bias ?? zeros(room, o), attrs);
-  return channelsBack(room, y, slide.format);
+  return channelsBack(
+    room,
+    room.b.conv(image, filter, bias ?? zeros(room, o), attrs),
+    slide.format,
+  );
 }
 
 /** Convolution of each channel with filters `[R, S, C, M]` of its own, to `C · M` channels. */
@@ -100,7 +108,18 @@ export function convTranspose2d(
   slide: Slide,
   size: Pair,
 ): Node {
-  const [r, s, o] = filterOf(room, filter);
+  filterOf(room, filter);
+  return upConvolve(room, { x, filter: transposed(room, filter, [3, 2, 0, 1]), bias }, slide, size);
+}
+
+/** The same with a filter `[I, O, R, S]`, as the graph has it. */
+export function upConvolve(
+  room: Room,
+  { x, filter, bias }: Convolved,
+  slide: Slide,
+  size: Pair,
+): Node {
+  const [, o, r, s] = filterOf(room, filter);
   const kernel = [r, s] as const;
   const image = channelsFirst(room, x, slide.format);
   const axes = ([0, 1] as const).map((axis) => {
@@ -112,18 +131,13 @@ export function convTranspose2d(
     return { before, after, extra };
   });
   const [rows, columns] = axes;
-  const y = room.b.convTranspose(
-    image,
-    transposed(room, filter, [3, 2, 0, 1]),
-    bias ?? zeros(room, o),
-    {
-      stride: slide.stride,
-      dilation: slide.dilation,
-      pads: [rows!.before, columns!.before, rows!.after, columns!.after],
-      outputPadding: [rows!.extra, columns!.extra],
-      groups: 1,
-    },
-  );
+  const y = room.b.convTranspose(image, filter, bias ?? zeros(room, o), {
+    stride: slide.stride,
+    dilation: slide.dilation,
+    pads: [rows!.before, columns!.before, rows!.after, columns!.after],
+    outputPadding: [rows!.extra, columns!.extra],
+    groups: 1,
+  });
   return channelsBack(room, y, slide.format);
 }
 
