@@ -4,3 +4,8 @@ declare module '*.onnx' {
   const model: import('espalier').Model;
   export default model;
 }
+
+declare module '*.tflite' {
+  const model: import('espalier').Model;
+  export default model;
+}

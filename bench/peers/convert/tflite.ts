@@ -1,6 +1,6 @@
-// Writes a network as a TFLite file. Field numbers are those of TensorFlow's schema.fbs.
+// Writes a network as a TFLite file. Numbers are those of TensorFlow's schema.fbs.
 
-import { Builder } from 'flatbuffers';
+import { type Field, writeTflite } from '../../../test/support/write-tflite.ts';
 import {
   type Activation,
   fuseActivations,
@@ -10,13 +10,6 @@ import {
   type Window,
 } from './peer-graph.ts';
 import { isSamePadded, padBefore } from './windows.ts';
-
-/** A field of a table: its number, and how it is written. */
-type Field = readonly [
-  slot: number,
-  kind: 'i8' | 'i32' | 'f32' | 'bool' | 'table',
-  value: number | boolean,
-];
 
 /** What stands in the file for an op: BuiltinOperator, BuiltinOptions and its fields. */
 interface Written {
@@ -178,10 +171,8 @@ export function tflite(original: PeerGraph): Uint8Array {
   };
   const integers = (shape: readonly number[], values: readonly number[]): number =>
     numberOf({ shape, data: Int32Array.from(values) });
-  const codes: number[] = [];
   const operators = graph.ops.map((op) => {
     const { builtin, options = 0, fields = [], extra = [] } = written(op);
-    if (!codes.includes(builtin)) codes.push(builtin);
     const inputs = op.inputs.map(numberOf);
     for (const values of extra) inputs.push(integers([values.length], values));
     if (op.attrs.kind === 'pad') {
@@ -189,83 +180,11 @@ export function tflite(original: PeerGraph): Uint8Array {
       inputs.push(integers([before.length, 2], weave(before, after)));
       if (value !== 0) inputs.push(numberOf({ shape: [1], data: Float32Array.of(value) }));
     }
-    return { code: codes.indexOf(builtin), options, fields, inputs, output: numberOf(op.output) };
+    const version = versions[builtin] ?? 1;
+    return { builtin, version, options, fields, inputs, outputs: [numberOf(op.output)] };
   });
   const ports = { inputs: graph.inputs.map(numberOf), outputs: graph.outputs.map(numberOf) };
-
-  const bytes = tensors.reduce((sum, { data }) => sum + (data?.byteLength ?? 0), 0);
-  const b = new Builder(bytes + 1_000_000);
-  const table = (slots: number, fields: readonly Field[]): number => {
-    b.startObject(slots);
-    for (const [slot, kind, value] of fields)
-      if (kind === 'i8' || kind === 'bool') b.addFieldInt8(slot, Number(value), 0);
-      else if (kind === 'i32') b.addFieldInt32(slot, Number(value), 0);
-      else if (kind === 'f32') b.addFieldFloat32(slot, Number(value), 0);
-      else b.addFieldOffset(slot, Number(value), 0);
-    return b.endObject();
-  };
-  const ints = (values: readonly number[]): number => {
-    b.startVector(4, values.length, 4);
-    for (const value of [...values].reverse()) b.addInt32(value);
-    return b.endVector();
-  };
-  const offsets = (values: readonly number[]): number => {
-    b.startVector(4, values.length, 4);
-    for (const value of [...values].reverse()) b.addOffset(value);
-    return b.endVector();
-  };
-  const buffer = ({ data }: PeerTensor): number => {
-    if (!data) return table(1, []);
-    b.prep(16, data.byteLength); // readers take the elements where they are
-    const vector = b.createByteVector(
-      new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-    );
-    return table(1, [[0, 'table', vector]]);
-  };
-  // Buffer 0 is empty by convention; tensor i has buffer i + 1.
-  const buffers = [table(1, []), ...tensors.map(buffer)];
-  const tensorTables = tensors.map(({ shape, data }, i) => {
-    const name = b.createString(`t${i}`);
-    const type = data instanceof Int32Array ? 2 : 0;
-    return table(9, [
-      [0, 'table', ints(shape)],
-      [1, 'i8', type],
-      [2, 'i32', i + 1],
-      [3, 'table', name],
-    ]);
-  });
-  const operatorTables = operators.map(({ code, options, fields, inputs, output }) => {
-    const own = options > 0 ? table(8, fields) : 0;
-    return table(9, [
-      [0, 'i32', code],
-      [1, 'table', ints(inputs)],
-      [2, 'table', ints([output])],
-      [3, 'i8', options],
-      [4, 'table', own],
-    ]);
-  });
-  const subgraph = table(5, [
-    [0, 'table', offsets(tensorTables)],
-    [1, 'table', ints(ports.inputs)],
-    [2, 'table', ints(ports.outputs)],
-    [3, 'table', offsets(operatorTables)],
-  ]);
-  const codeTables = codes.map((builtin) =>
-    // The field of one byte is for readers from before there were 128 operators.
-    table(4, [
-      [0, 'i8', Math.min(builtin, 127)],
-      [2, 'i32', versions[builtin] ?? 1],
-      [3, 'i32', builtin],
-    ]),
-  );
-  const model = table(8, [
-    [0, 'i32', 3],
-    [1, 'table', offsets(codeTables)],
-    [2, 'table', offsets([subgraph])],
-    [4, 'table', offsets(buffers)],
-  ]);
-  b.finish(model, 'TFL3');
-  return b.asUint8Array();
+  return writeTflite({ tensors, operators, ...ports });
 }
 
 /** Operators of which the first version lacks what is written here: a product that keeps its rank. */

@@ -6,14 +6,12 @@ import { readFile, realpath } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { compile, showProfile } from '@espalier/compiler';
 import {
+  type CloseOptions,
   type ExternalReader,
   externalDataIn,
-  type ImportOptions,
-  importOnnx,
-  type OnnxModel,
-  readOnnx,
+  type OpenModel,
+  openModel,
   type Survey,
-  surveyOnnx,
 } from '@espalier/importers';
 import type { Graph } from '@espalier/ir';
 import type { Program } from '@espalier/runtime';
@@ -137,7 +135,7 @@ export async function readModelFile(file: string): Promise<Uint8Array> {
 /**
  * Turns the bytes of a model into a graph, and notes what it read beside them.
  *
- * @throws {EspalierError} as `importOnnx` does
+ * @throws {EspalierError} as the importer of its format does
  */
 export function readModel(
   bytes: Uint8Array,
@@ -151,14 +149,14 @@ export function readModel(
     externalReads.push({ location, offset, length: data.length, sha256: sha256(data) });
     return data;
   };
-  const { model, options } = openModel(bytes, file, { shape, input }, noting);
-  return { graph: importOnnx(model, options), externalReads };
+  const { model, options } = opened(bytes, file, { shape, input }, noting);
+  return { graph: model.import(options), externalReads };
 }
 
 /**
  * What would become of each operator of a model.
  *
- * @throws {EspalierError} as `surveyOnnx` does
+ * @throws {EspalierError} as the survey of its format does
  */
 export function surveyModel(
   bytes: Uint8Array,
@@ -166,22 +164,19 @@ export function surveyModel(
   given: Pick<Directives, 'shape' | 'input'>,
 ): Survey {
   const external = externalDataIn(dirname(file), basename(file));
-  const { model, options } = openModel(bytes, file, given, external);
-  return surveyOnnx(model, options);
+  const { model, options } = opened(bytes, file, given, external);
+  return model.survey(options);
 }
 
-/** A model, and how it is imported. */
-function openModel(
+/** A model, and how its inputs are closed. */
+function opened(
   bytes: Uint8Array,
   file: string,
   { shape, input }: Pick<Directives, 'shape' | 'input'>,
   external: ExternalReader,
-): { readonly model: OnnxModel; readonly options: ImportOptions } {
-  const options = { file: basename(file), external };
-  const model = readOnnx(bytes, options);
-  const stored = new Set(model.graph.initializer.map(({ name }) => name));
-  const inputs = model.graph.input.map(({ name }) => name).filter((name) => !stored.has(name));
-  return { model, options: { ...options, shapes: nameShapes(shape, inputs), values: input } };
+): { readonly model: OpenModel; readonly options: CloseOptions } {
+  const model = openModel(bytes, { file: basename(file), external });
+  return { model, options: { shapes: nameShapes(shape, model.inputs), values: input } };
 }
 
 /** Gives the shape without a name to the only input. */

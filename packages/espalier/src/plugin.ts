@@ -25,7 +25,7 @@ export interface EspalierOptions {
 }
 
 /** The id of a model: a path and a query. */
-const modelId = /\.onnx(?:\?[^?]*)?$/;
+const modelId = /\.(?:onnx|tflite)(?:\?[^?]*)?$/;
 
 /** A path and its query, without `?`. */
 function split(id: string): readonly [path: string, query: string] {

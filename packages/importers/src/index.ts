@@ -1,12 +1,14 @@
 // What @espalier/importers offers to the packages below it.
 
 export { type ExternalReader, externalDataIn } from './external.ts';
+export { type CloseOptions, type OpenModel, openModel } from './formats.ts';
 export { type NpyArray, readNpy } from './npy.ts';
 export { type ImportOptions, importOnnx } from './onnx/import.ts';
 export { importedOps } from './onnx/ops/index.ts';
 export { type OnnxModel, type ReadOptions, readOnnx, readOnnxTensor } from './onnx/read.ts';
-export { type OperatorUse, type Survey, surveyOnnx } from './onnx/survey.ts';
+export { surveyOnnx } from './onnx/survey.ts';
 export { writeOnnx } from './onnx/write.ts';
+export type { OperatorUse, Survey } from './survey.ts';
 export { importedTfOps } from './tensorflow/ops/index.ts';
 export { type ImportTfjsOptions, importTfjs, tfjsInputs } from './tfjs/import.ts';
 export { importedLayers } from './tfjs/layers/index.ts';
@@ -15,3 +17,4 @@ export { isTfjs, readTfjs, type TfjsModel, type TfjsReadOptions } from './tfjs/r
 export { type ImportTfliteOptions, importTflite, tfliteInputs } from './tflite/import.ts';
 export { type ImportedTfliteOp, importedTfliteOps } from './tflite/ops/index.ts';
 export { isTflite, readTflite, type TfliteModel } from './tflite/read.ts';
+export { surveyTflite } from './tflite/survey.ts';

@@ -10,7 +10,7 @@ import { directives, parseDirectives } from '../../directives.ts';
 const args = {
   model: {
     type: 'positional',
-    description: 'an .onnx file, with directives if wanted: net.onnx?shape=1x3x224x224',
+    description: 'an .onnx or .tflite file, with directives if wanted: net.onnx?shape=1x3x224x224',
     required: true,
   },
   shape: { type: 'string', description: directives.shape.summary },

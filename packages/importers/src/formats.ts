@@ -1,0 +1,77 @@
+// The formats of model files, each recognised by its content.
+
+import type { Graph } from '@espalier/ir';
+import type { ExternalReader } from './external.ts';
+import { importOnnx } from './onnx/import.ts';
+import { readOnnx } from './onnx/read.ts';
+import { surveyOnnx } from './onnx/survey.ts';
+import type { Survey } from './survey.ts';
+import type { PlanOptions } from './tensorflow/plan.ts';
+import { importTflite, tfliteInputs } from './tflite/import.ts';
+import { isTflite, readTflite } from './tflite/read.ts';
+import { surveyTflite } from './tflite/survey.ts';
+
+/** Where a model comes from. */
+export interface OpenOptions {
+  /** The model's name, for messages. */
+  readonly file: string;
+  /** Reads data that the model keeps beside it. */
+  readonly external?: ExternalReader;
+}
+
+/** How the inputs of a model are closed. */
+export type CloseOptions = Omit<PlanOptions, 'file'>;
+
+/** A model that has been read and checked. */
+export interface OpenModel {
+  /** The names of its inputs, in order. */
+  readonly inputs: readonly string[];
+  /** @throws {EspalierError} as the importer of the format does */
+  import(options: CloseOptions): Graph;
+  /** @throws {EspalierError} as the survey of the format does */
+  survey(options: CloseOptions): Survey;
+}
+
+interface Format {
+  readonly name: string;
+  recognises(bytes: Uint8Array): boolean;
+  /** @throws {EspalierError} as the reader of the format does */
+  open(bytes: Uint8Array, options: OpenOptions): OpenModel;
+}
+
+const tflite: Format = {
+  name: 'TFLite',
+  recognises: isTflite,
+  open(bytes, options) {
+    const model = readTflite(bytes, options);
+    return {
+      inputs: tfliteInputs(model),
+      import: (closing) => importTflite(model, { ...options, ...closing }),
+      survey: (closing) => surveyTflite(model, { ...options, ...closing }),
+    };
+  },
+};
+
+const onnx: Format = {
+  name: 'ONNX',
+  recognises: () => true,
+  open(bytes, options) {
+    const model = readOnnx(bytes, options);
+    const stored = new Set(model.graph.initializer.map(({ name }) => name));
+    const inputs = model.graph.input.map(({ name }) => name);
+    return {
+      inputs: inputs.filter((name) => !stored.has(name)),
+      import: (closing) => importOnnx(model, { ...options, ...closing }),
+      survey: (closing) => surveyOnnx(model, { ...options, ...closing }),
+    };
+  },
+};
+
+/** In the order in which they are tried. ONNX files carry no mark, so that ONNX is what no other format claims. */
+const formats: readonly Format[] = [tflite, onnx];
+
+/** Reads a model of any format. @throws {EspalierError} as the reader of the format does */
+export function openModel(bytes: Uint8Array, options: OpenOptions): OpenModel {
+  const format = formats.find((one) => one.recognises(bytes)) ?? onnx;
+  return format.open(bytes, options);
+}
