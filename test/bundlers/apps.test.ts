@@ -1,5 +1,5 @@
 // Every bundler's fixture app: built from clean, run in Chromium under a strict policy, compared with
-// onnxruntime on the original models.
+// onnxruntime and TF.js on the original models.
 
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,6 +8,8 @@ import t from 'tap';
 import { modelPath, placeModels } from '../../fixtures/models/place-models.ts';
 import { launch, open, serve, skipWithoutChromium } from '../support/browser.ts';
 import { onnxOutputs, relativeError, type Values } from '../support/onnx-outputs.ts';
+import { layersModelOutputs } from '../support/tfjs.ts';
+import { tfjsFile } from '../support/tfjs-models.ts';
 
 const bundlers = ['vite', 'rollup', 'rolldown', 'webpack', 'rspack', 'esbuild', 'farm'] as const;
 
@@ -21,12 +23,14 @@ const policyOf = (bundler: string): string =>
 type Results = Readonly<Record<string, Readonly<Record<string, Values>>>>;
 
 /** The input that `fixtures/apps/shared/report.js` makes. */
-const inputOf = ([, , height, width]: readonly [number, number, number, number]): Float32Array =>
-  Float32Array.from({ length: 3 * height * width }, (_, i) => {
+function inputOf(shape: readonly [number, number, number, number]): Float32Array {
+  const [, , height, width] = shape;
+  return Float32Array.from({ length: shape.reduce((n, extent) => n * extent, 1) }, (_, i) => {
     const [y, x] = [Math.floor(i / width) % height, i % width];
     const line = y > height / 3 && y < (2 * height) / 3 && x > width / 8 && x < (7 * width) / 8;
     return line && ((x >> 2) % 3 === 0 || ((y >> 2) + (x >> 3)) % 3 === 0) ? -2 : 2;
   });
+}
 
 const models = [
   // Direct convolutions in f32 differ by the order of sums alone.
@@ -35,11 +39,22 @@ const models = [
   { name: 'direction', file: 'text-direction.onnx', shape: [1, 3, 48, 192], tolerance: 2e-2 },
 ] as const;
 
+const upscaler = { name: 'upscaler', shape: [1, 12, 16, 3], tolerance: 1e-4 } as const;
+
+/** What TF.js makes of the one model in its own format. */
+async function upscaled(): Promise<Readonly<Record<string, Values>>> {
+  const { shape } = upscaler;
+  const file = tfjsFile(join(import.meta.dirname, '../../fixtures/models/upscaler/model.json'));
+  const input = { type: { dtype: 'f32', shape }, data: inputOf(shape) } as const;
+  const [output] = await layersModelOutputs(file, [input]);
+  return { SR: { data: Float32Array.from(output!.data), shape: output!.type.shape } };
+}
+
 placeModels();
 t.setTimeout(240_000);
 
 t.test(
-  'every bundler ships two models that compute what onnxruntime computes',
+  'every bundler ships models that compute what onnxruntime and TF.js compute',
   skipWithoutChromium,
   async (t) => {
     const browser = await launch();
@@ -49,6 +64,7 @@ t.test(
         onnxOutputs(modelPath(file), { x: { data: inputOf(shape), shape } }),
       ),
     );
+    expected.push(await upscaled());
     for (const bundler of bundlers)
       await t.test(bundler, async (t) => {
         const folder = mkdtempSync(join(tmpdir(), `espalier-${bundler}-`));
@@ -59,7 +75,7 @@ t.test(
         };
         await app.build(out, join(folder, 'cache'));
         const files = readdirSync(out, { recursive: true, encoding: 'utf8' });
-        t.equal(files.filter((name) => name.endsWith('.wasm')).length, 4, 'two modules a model');
+        t.equal(files.filter((name) => name.endsWith('.wasm')).length, 6, 'two modules a model');
 
         const server = await serve(out, { 'content-security-policy': policyOf(bundler) });
         t.teardown(() => server.close());
@@ -68,7 +84,7 @@ t.test(
         const results = (await page.evaluate('globalThis.results')) as Results;
         t.notOk(results.failure, `the models run: ${results.failure ?? 'no failure'}`);
         t.same(complaints, [], 'the page has nothing to complain about');
-        models.forEach(({ name, tolerance }, i) => {
+        [...models, upscaler].forEach(({ name, tolerance }, i) => {
           for (const [output, values] of Object.entries(expected[i]!)) {
             const found = results[name]?.[output];
             t.same(found?.shape, values.shape, `${name}: ${output} has its shape`);

@@ -7,6 +7,7 @@ import { basename, dirname, resolve } from 'node:path';
 import { compile, showProfile } from '@espalier/compiler';
 import {
   type CloseOptions,
+  type CustomLayers,
   type ExternalReader,
   externalDataIn,
   type OpenModel,
@@ -77,6 +78,7 @@ export async function buildModel(
   file: string,
   directives: Directives,
   cache: Cache | undefined,
+  customLayers: CustomLayers = {},
 ): Promise<BuiltModel> {
   let bytes: Uint8Array | undefined = await readModelFile(file);
   const name = basename(file);
@@ -88,7 +90,7 @@ export async function buildModel(
     throw badDirective('calib', directives.calib, 'only precision=int8 needs inputs');
   const besides = [...(profileFile ? [profileFile] : []), ...(found?.files ?? [])];
 
-  const versions = [fingerprint(), name, query, found?.sha256 ?? ''];
+  const versions = [fingerprint(), name, query, found?.sha256 ?? '', codeOf(customLayers)];
   const key = sha256(JSON.stringify(versions), showProfile(profile), bytes);
   const entry = await cache?.read(key);
   const kept = entry?.data as Kept | undefined;
@@ -103,7 +105,7 @@ export async function buildModel(
     return taken;
   };
   const read = () => {
-    const model = readModel(take(), file, directives, external);
+    const model = readModel(take(), file, directives, external, customLayers);
     externalReads = model.externalReads;
     return model.graph;
   };
@@ -142,6 +144,7 @@ export function readModel(
   file: string,
   { shape, input }: Pick<Directives, 'shape' | 'input'>,
   external: ExternalReader = externalDataIn(dirname(file), basename(file)),
+  customLayers: CustomLayers = {},
 ): ReadModel {
   const externalReads: ExternalRead[] = [];
   const noting: ExternalReader = (location, offset, length) => {
@@ -149,7 +152,7 @@ export function readModel(
     externalReads.push({ location, offset, length: data.length, sha256: sha256(data) });
     return data;
   };
-  const { model, options } = opened(bytes, file, { shape, input }, noting);
+  const { model, options } = opened(bytes, file, { shape, input }, noting, customLayers);
   return { graph: model.import(options), externalReads };
 }
 
@@ -174,8 +177,9 @@ function opened(
   file: string,
   { shape, input }: Pick<Directives, 'shape' | 'input'>,
   external: ExternalReader,
+  customLayers: CustomLayers = {},
 ): { readonly model: OpenModel; readonly options: CloseOptions } {
-  const model = openModel(bytes, { file: basename(file), external });
+  const model = openModel(bytes, { file: basename(file), external, customLayers });
   return { model, options: { shapes: nameShapes(shape, model.inputs), values: input } };
 }
 
@@ -191,6 +195,13 @@ function nameShapes({ '': unnamed, ...named }: Shapes, inputs: readonly string[]
     );
   return { [only]: unnamed };
 }
+
+/** What a build remembers of the layers of a configuration. */
+const codeOf = (layers: CustomLayers): string =>
+  Object.entries(layers)
+    .map(([name, layer]) => `${name}: ${layer}`)
+    .sort()
+    .join('\n');
 
 function isCurrent(
   { location, offset, length, sha256: expected }: ExternalRead,

@@ -1,5 +1,6 @@
 // What \`espalier\` offers beside its plugins: building by hand, and the types of models.
 
+export type { CustomLayer, CustomLayers, LayerSite } from '@espalier/importers';
 export type {
   ElementArrays,
   Inputs,

@@ -2,9 +2,11 @@
 // to the bundler through its adapter.
 
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { moduleText } from '@espalier/compiler';
+import { type CustomLayers, isTfjs } from '@espalier/importers';
 import { createUnplugin, type UnpluginInstance } from 'unplugin';
 import { type Adapter, adapters, type Framework } from './adapters/index.ts';
 import { type BuiltModel, buildModel, summarise } from './build.ts';
@@ -22,10 +24,18 @@ export interface EspalierOptions {
   readonly types?: string | false;
   /** What is compiled for where an import does not say: a device, or the path of a profile; default `wasm`. */
   readonly target?: string;
+  /** Importers of TF.js layers that are not Keras' own, by class name. */
+  readonly customLayers?: CustomLayers;
 }
 
 /** The id of a model: a path and a query. */
 const modelId = /\.(?:onnx|tflite)(?:\?[^?]*)?$/;
+
+/** Paths that may be models: what is in the file decides. */
+const perhapsModel = /\.json$/;
+
+/** What ids of such files end with, so that bundlers do not take them for data. */
+const disguise = '.espalier';
 
 /** A path and its query, without `?`. */
 function split(id: string): readonly [path: string, query: string] {
@@ -33,8 +43,29 @@ function split(id: string): readonly [path: string, query: string] {
   return mark < 0 ? [id, ''] : [id.slice(0, mark), id.slice(mark + 1)];
 }
 
-/** Whether an import is of a model, and not of its URL or its bytes. */
-const isModel = (id: string): boolean => modelId.test(id) && !isForeign(split(id)[1]);
+/** Whether an import may be of a model, and not of its URL or its bytes. */
+function mayBeModel(id: string): boolean {
+  const [path, query] = split(id);
+  return (modelId.test(id) || perhapsModel.test(path)) && !isForeign(query);
+}
+
+/** Whether an id is one that `resolveId` has given. */
+const isModel = (id: string): boolean =>
+  (modelId.test(id) || split(id)[0].endsWith(disguise)) && !isForeign(split(id)[1]);
+
+/** The file of such an id. */
+const fileOf = (path: string): string =>
+  path.endsWith(disguise) ? path.slice(0, -disguise.length) : path;
+
+/** Whether the file is a model that shares its ending with other data. */
+async function holdsModel(file: string): Promise<boolean> {
+  try {
+    return isTfjs(await readFile(file));
+  } catch {
+    // Not there: the bundler says so properly.
+    return false;
+  }
+}
 
 /** The file that a specifier names: beside the importer, or in a package. */
 function locate(path: string, importer: string | undefined): string | undefined {
@@ -69,9 +100,12 @@ export const espalier: UnpluginInstance<EspalierOptions | undefined, false> = cr
     const id = `${file}?${query}`;
     const running = building.get(id);
     if (running) return running;
-    const started = buildModel(file, parseDirectives(query, target), cache).finally(() =>
-      building.delete(id),
-    );
+    const started = buildModel(
+      file,
+      parseDirectives(query, target),
+      cache,
+      options.customLayers,
+    ).finally(() => building.delete(id));
     building.set(id, started);
     return started;
   }
@@ -80,18 +114,22 @@ export const espalier: UnpluginInstance<EspalierOptions | undefined, false> = cr
     name: 'espalier',
     enforce: 'pre',
 
-    resolveId(id, importer) {
-      if (!isModel(id)) return undefined;
+    async resolveId(id, importer) {
+      if (!mayBeModel(id)) return undefined;
       const [path, query] = split(id);
       const from = importer && (adapter.importer?.(importer) ?? importer);
       const file = locate(path, from);
-      return file && (query ? `${file}?${query}` : file);
+      if (!file) return undefined;
+      if (perhapsModel.test(path) && !(await holdsModel(file))) return undefined;
+      const own = perhapsModel.test(path) ? file + disguise : file;
+      return query ? `${own}?${query}` : own;
     },
 
     loadInclude: isModel,
 
     async load(id, ...rest: readonly unknown[]) {
-      const [file, query] = split(id);
+      const [path, query] = split(id);
+      const file = fileOf(path);
       const own = ownQuery(query);
       this.addWatchFile(file);
       try {

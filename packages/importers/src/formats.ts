@@ -7,6 +7,9 @@ import { readOnnx } from './onnx/read.ts';
 import { surveyOnnx } from './onnx/survey.ts';
 import type { Survey } from './survey.ts';
 import type { PlanOptions } from './tensorflow/plan.ts';
+import { importTfjs, surveyTfjs, tfjsInputs } from './tfjs/import.ts';
+import type { CustomLayers } from './tfjs/layers/layer.ts';
+import { isTfjs, readTfjs } from './tfjs/read.ts';
 import { importTflite, tfliteInputs } from './tflite/import.ts';
 import { isTflite, readTflite } from './tflite/read.ts';
 import { surveyTflite } from './tflite/survey.ts';
@@ -17,6 +20,8 @@ export interface OpenOptions {
   readonly file: string;
   /** Reads data that the model keeps beside it. */
   readonly external?: ExternalReader;
+  /** Importers of TF.js layers that are not Keras' own, by class name. */
+  readonly customLayers?: CustomLayers | undefined;
 }
 
 /** How the inputs of a model are closed. */
@@ -52,6 +57,19 @@ const tflite: Format = {
   },
 };
 
+const tfjs: Format = {
+  name: 'TF.js',
+  recognises: isTfjs,
+  open(bytes, options) {
+    const model = readTfjs(bytes, options);
+    return {
+      inputs: tfjsInputs(model, options),
+      import: (closing) => importTfjs(model, { ...options, ...closing }),
+      survey: (closing) => surveyTfjs(model, { ...options, ...closing }),
+    };
+  },
+};
+
 const onnx: Format = {
   name: 'ONNX',
   recognises: () => true,
@@ -68,7 +86,7 @@ const onnx: Format = {
 };
 
 /** In the order in which they are tried. ONNX files carry no mark, so that ONNX is what no other format claims. */
-const formats: readonly Format[] = [tflite, onnx];
+const formats: readonly Format[] = [tflite, tfjs, onnx];
 
 /** Reads a model of any format. @throws {EspalierError} as the reader of the format does */
 export function openModel(bytes: Uint8Array, options: OpenOptions): OpenModel {

@@ -7,8 +7,8 @@ export interface Call {
   readonly op: string;
   /** Whose operator it is; empty for the format's own. */
   readonly domain: string;
-  /** The version of its rules. */
-  readonly opset: number;
+  /** The version of its rules, where the format has versions. */
+  readonly opset?: number | undefined;
   /** Names the place; no two calls have one label. */
   readonly label: string;
 }
@@ -18,8 +18,8 @@ export interface OperatorUse {
   readonly operator: string;
   /** Empty for the format's own. */
   readonly domain: string;
-  /** The version of its rules: ONNX's operator set, the operator's own version in TFLite. */
-  readonly opset: number;
+  /** The version of its rules: ONNX's operator set, the operator's own version in TFLite, none in TF.js. */
+  readonly opset?: number | undefined;
   readonly count: number;
   /**
    * `compiled` by the kernel of one op, `decomposed` into several, `known` at import so that nothing is left to
@@ -54,13 +54,16 @@ interface Tally {
 
 const keyOf = ({ domain, op, opset }: Call) => `${domain} ${op} ${opset}`;
 
+/** Is told of every call that has been imported, and the nodes that it has become. */
+export type Observe<C extends Call> = (call: C, results: readonly Node[]) => void;
+
 /** A model that can be surveyed. */
 export interface Surveyed<C extends Call> {
   readonly calls: readonly C[];
   /** Calls of operators without an importer, by operator. */
   unknown(calls: readonly C[]): Iterable<readonly C[]>;
   /** Imports the model; tells of every call that has been imported, and the nodes that it has become. */
-  import(observe: (call: C, results: readonly Node[]) => void): Graph;
+  import(observe: Observe<C>): Graph;
 }
 
 /**
@@ -147,7 +150,7 @@ const rowsOf = (tallies: ReadonlyMap<string, Tally>): OperatorUse[] =>
       return {
         operator: call.op,
         domain: call.domain,
-        opset: call.opset,
+        ...(call.opset !== undefined && { opset: call.opset }),
         count,
         fate: refusal ? 'refused' : imported ? fate : 'waiting',
         becomes: made,

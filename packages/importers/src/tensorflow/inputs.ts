@@ -10,6 +10,8 @@ export interface DeclaredInput {
   readonly dtype: DType;
   /** `undefined` for an extent that it leaves open, or altogether for a rank. */
   readonly dims: readonly (number | undefined)[] | undefined;
+  /** What it says besides, which stands where the caller gives no shape. */
+  readonly usual?: readonly (number | undefined)[] | undefined;
 }
 
 /**
@@ -25,8 +27,9 @@ export function closeInputs(
   const closed = new Map<string, readonly number[]>();
   const open: DeclaredInput[] = [];
   for (const input of declared) {
-    const { name, dims } = input;
+    const { name } = input;
     const given = Object.hasOwn(shapes, name) ? shapes[name] : undefined;
+    const dims = closedBy(input);
     if (closed.has(name)) throw badModel(`two inputs are named ${name}`, at);
     if (given === undefined && (dims === undefined || dims.slice(1).includes(undefined)))
       open.push(input);
@@ -45,6 +48,12 @@ export function closeInputs(
     at,
   );
 }
+
+/** What the model declares; its usual extents where they are open. */
+const closedBy = ({ dims, usual }: DeclaredInput) =>
+  dims === undefined || (usual !== undefined && usual.length !== dims.length)
+    ? (dims ?? usual)
+    : dims.map((dim, axis) => dim ?? usual?.[axis]);
 
 const shown = ({ dims }: DeclaredInput): string =>
   dims === undefined ? '…' : dims.map((dim) => dim ?? '?').join(', ');

@@ -1,14 +1,16 @@
 // A graph model: TensorFlow nodes in topological order, each by its operator's importer.
 
 import type { Location, Node } from '@espalier/ir';
-import { badModel, unsupportedOp } from '../errors.ts';
+import { badModel } from '../errors.ts';
+import type { Observe } from '../survey.ts';
 import type { DeclaredInput } from '../tensorflow/inputs.ts';
 import { operatorOf } from '../tensorflow/ops/index.ts';
 import type { Site } from '../tensorflow/ops/operator.ts';
-import type { ModelPlan, Ports } from '../tensorflow/plan.ts';
+import type { Ports } from '../tensorflow/plan.ts';
 import type { House } from '../tensorflow/room.ts';
 import { located, settled } from '../tensorflow/settle.ts';
 import { attributesOf, parseDtype, parseShape } from './attributes.ts';
+import { type Call, type CallPlan, callOf } from './calls.ts';
 import { asList, asRecord, asText, field, isRecord, type JsonRecord } from './json.ts';
 import type { TfjsModel } from './read.ts';
 
@@ -31,9 +33,9 @@ const placeholders = ['Placeholder', 'PlaceholderWithDefault'];
 /**
  * What a graph model takes and gives, and how.
  *
- * @throws {EspalierError} BAD_MODEL, UNSUPPORTED_OP (all of them at once), UNSUPPORTED_TYPE
+ * @throws {EspalierError} BAD_MODEL, UNSUPPORTED_TYPE
  */
-export function planGraphModel(model: TfjsModel, file: string): ModelPlan {
+export function planGraphModel(model: TfjsModel, file: string, observe?: Observe<Call>): CallPlan {
   const at: Location = { file };
   const nodes = parseNodes(model.topology, at);
   const outputs = outputsOf(model.signature, nodes, at);
@@ -42,12 +44,15 @@ export function planGraphModel(model: TfjsModel, file: string): ModelPlan {
     nodes,
     at,
   );
-  refuseUnknown(order, model, at);
+  checkConstants(order, model, at);
   const declared = inputsOf(model.signature, nodes, order, at);
   return {
     inputs: declared.map(({ input }) => input),
+    calls: order.filter((node) => !isOwn(node)).map(callTo),
+    place: 'packages/importers/src/tensorflow/ops',
     build(house, ports) {
-      const values = importNodes(order, model, house, file, portsOf(declared, ports));
+      const setting = { model, house, file, observe };
+      const values = importNodes(order, setting, portsOf(declared, ports));
       return outputs.map(({ name, ref }) => ({ name, node: resultOf(values, ref, at) }));
     },
   };
@@ -134,19 +139,15 @@ function reached(roots: readonly Ref[], nodes: ReadonlyMap<string, TfNode>, at: 
 
 const isOwn = ({ op }: TfNode): boolean => op === 'Const' || placeholders.includes(op);
 
-/** Operators without an importer, and constants without a value. */
-function refuseUnknown(order: readonly TfNode[], { weights }: TfjsModel, at: Location): void {
-  const unknown = new Map<string, string[]>();
-  for (const node of order) {
-    if (node.op === 'Const' && !weights.has(node.name))
-      throw badModel(`constant ${node.name} is not in weightsManifest`, at);
-    if (isOwn(node) || operatorOf(node.op) !== undefined) continue;
-    unknown.set(node.op, [...(unknown.get(node.op) ?? []), node.name]);
-  }
-  if (unknown.size === 0) return;
-  const uses = [...unknown].map(([op, names]) => `${op}: ${names.join(', ')}`);
-  throw unsupportedOp(uses, at, 'packages/importers/src/tfjs/ops');
+/** Constants have to have a value. */
+function checkConstants(order: readonly TfNode[], { weights }: TfjsModel, at: Location): void {
+  for (const { op, name } of order)
+    if (op === 'Const' && !weights.has(name))
+      throw badModel(`constant ${name} is not in weightsManifest`, at);
 }
+
+const callTo = (node: TfNode): Call =>
+  callOf(node.op, node.name, operatorOf(node.op) !== undefined);
 
 interface OwnedInput {
   readonly node: string;
@@ -164,11 +165,13 @@ function inputsOf(
   const add = (node: TfNode, info: JsonRecord) => {
     const here = { ...at, node: node.name };
     const attributes = attributesOf(node.attrs, here);
-    const own = attributes.shape('shape');
+    const shape = attributes.shape('shape');
     const signed = parseShape(field(info, 'tensorShape'), here);
-    const dims = signed === undefined || (signed.length === 0 && own?.length) ? own : signed;
+    // Optimisers write a scalar's shape where they know none.
+    const own = shape?.length === 0 && signed?.length !== 0 ? undefined : shape;
+    const usual = signed?.length === 0 && own?.length !== 0 ? undefined : signed;
     const dtype = attributes.dtype('dtype') ?? parseDtype(field(info, 'dtype'), 'the type', here);
-    found.set(node.name, { node: node.name, input: { name: node.name, dtype, dims } });
+    found.set(node.name, { node: node.name, input: { name: node.name, dtype, dims: own, usual } });
   };
   const given = field(signature, 'inputs');
   for (const [key, value] of isRecord(given) ? Object.entries(given) : []) {
@@ -185,11 +188,16 @@ function inputsOf(
 const portsOf = (declared: readonly OwnedInput[], ports: Ports) =>
   new Map(declared.map(({ node, input }) => [node, ports.get(input.name)!] as const));
 
+interface Setting {
+  readonly model: TfjsModel;
+  readonly house: House;
+  readonly file: string;
+  readonly observe: Observe<Call> | undefined;
+}
+
 function importNodes(
   order: readonly TfNode[],
-  { weights }: TfjsModel,
-  house: House,
-  file: string,
+  { model: { weights }, house, file, observe }: Setting,
   ports: ReadonlyMap<string, Node>,
 ): Map<string, readonly Node[]> {
   const values = new Map<string, readonly Node[]>();
@@ -198,17 +206,17 @@ function importNodes(
     if (isOwn(node)) {
       const tensor = weights.get(node.name);
       const own = node.op === 'Const' ? house.b.constant(tensor!, node.name) : ports.get(node.name);
-      values.set(node.name, [own!]); // `refuseUnknown` and `inputsOf` have seen to it
+      values.set(node.name, [own!]); // `checkConstants` and `inputsOf` have seen to it
       continue;
     }
     try {
       const inputs = node.inputs.map((ref) => resultOf(values, ref, at));
-      const results = operatorOf(node.op)!(siteOf(node, inputs, house)); // as above
-      const list = 'kind' in results ? [results] : results;
-      values.set(
-        node.name,
-        list.map((result) => settled(result, house, at)),
+      const results = operatorOf(node.op)!(siteOf(node, inputs, house)); // what is unknown has been refused
+      const list = ('kind' in results ? [results] : results).map((result) =>
+        settled(result, house, at),
       );
+      observe?.(callTo(node), list);
+      values.set(node.name, list);
     } catch (error) {
       throw located(error, node.op, at);
     }

@@ -1,11 +1,12 @@
 // A layers model: Keras' topology, Sequential or Functional, models within models.
 
 import type { Location, Node, Output, Tensor } from '@espalier/ir';
-import { badModel, unsupportedOp } from '../errors.ts';
+import { badModel } from '../errors.ts';
+import type { Observe } from '../survey.ts';
 import type { DeclaredInput } from '../tensorflow/inputs.ts';
-import type { ModelPlan } from '../tensorflow/plan.ts';
 import type { House } from '../tensorflow/room.ts';
 import { located, settled } from '../tensorflow/settle.ts';
+import { type Call, type CallPlan, callOf } from './calls.ts';
 import {
   asList,
   asRecord,
@@ -18,7 +19,7 @@ import {
   type JsonRecord,
 } from './json.ts';
 import { layerOf } from './layers/index.ts';
-import type { CustomLayer, LayerSite } from './layers/layer.ts';
+import type { CustomLayers, LayerSite } from './layers/layer.ts';
 import type { TfjsModel } from './read.ts';
 
 /** One result of one call of a layer. */
@@ -52,23 +53,31 @@ const containers = ['Functional', 'Model', 'Sequential'];
 /**
  * What a layers model takes and gives, and how.
  *
- * @throws {EspalierError} BAD_MODEL, UNSUPPORTED_OP (all of them at once)
+ * @throws {EspalierError} BAD_MODEL
  */
 export function planLayersModel(
   { topology, weights }: TfjsModel,
-  file: string,
-  custom: Readonly<Record<string, CustomLayer>>,
-): ModelPlan {
+  {
+    file,
+    custom,
+    observe,
+  }: {
+    readonly file: string;
+    readonly custom: CustomLayers;
+    readonly observe?: Observe<Call> | undefined;
+  },
+): CallPlan {
   const at: Location = { file };
   const root = asRecord(field(topology, 'model_config') ?? topology, 'model_config', at);
   const model = parseModel(root, at, 0);
-  refuseUnknown(model, custom, at);
   const inputs = model.inputs.map(({ layer }) => declared(model.layers.get(layer)!, at));
   return {
     inputs,
+    calls: callsOf(model, custom, ''),
+    place: 'packages/importers/src/tfjs/layers or the option customLayers',
     build(house, ports) {
       const operands = inputs.map(({ name }) => ports.get(name)!);
-      const context = { weights, custom, house, file };
+      const context = { weights, custom, house, file, observe };
       const results = run(model, operands, context, '');
       const several = new Map<string, number>();
       for (const { layer } of model.outputs) several.set(layer, (several.get(layer) ?? 0) + 1);
@@ -202,30 +211,22 @@ function declared({ name, config, model }: Layer, at: Location): DeclaredInput {
   return { name, dims, dtype: dtype === 'int32' ? 'i32' : dtype === 'bool' ? 'bool' : 'f32' };
 }
 
-function refuseUnknown(
-  model: Model,
-  custom: Readonly<Record<string, CustomLayer>>,
-  at: Location,
-): void {
-  const unknown = new Map<string, string[]>();
-  const visit = ({ layers }: Model) => {
-    for (const { className, name, model: inner } of layers.values()) {
-      if (inner) visit(inner);
-      else if (className !== 'InputLayer' && layerOf(className, custom) === undefined)
-        unknown.set(className, [...(unknown.get(className) ?? []), name]);
-    }
-  };
-  visit(model);
-  if (unknown.size === 0) return;
-  const uses = [...unknown].map(([name, layers]) => `${name}: ${layers.join(', ')}`);
-  throw unsupportedOp(uses, at, 'packages/importers/src/tfjs/layers or the option customLayers');
+/** The calls of layers, in the order in which the file has them; models are what they hold. */
+function callsOf({ layers }: Model, custom: CustomLayers, prefix: string): Call[] {
+  return [...layers.values()].flatMap(({ className, name, model: inner }) => {
+    const label = prefix + name;
+    if (inner) return callsOf(inner, custom, `${label}/`);
+    if (className === 'InputLayer') return [];
+    return [callOf(className, label, layerOf(className, custom) !== undefined)];
+  });
 }
 
 interface Context {
   readonly weights: ReadonlyMap<string, Tensor>;
-  readonly custom: Readonly<Record<string, CustomLayer>>;
+  readonly custom: CustomLayers;
   readonly house: House;
   readonly file: string;
+  readonly observe: Observe<Call> | undefined;
 }
 
 /** The outputs of a model over operands; only the calls that they need. */
@@ -278,9 +279,12 @@ function importCall(layer: Layer, inputs: readonly Node[], context: Context, pre
   if (layer.className === 'InputLayer') throw badModel(`${name} is an input of no model`, at);
   try {
     const site = siteOf(layer, inputs, context, prefix);
-    const results = layerOf(layer.className, context.custom)!(site); // `refuseUnknown` has seen to it
-    const list = 'kind' in results ? [results] : results;
-    return list.map((result) => settled(result, context.house, at));
+    const results = layerOf(layer.className, context.custom)!(site); // what is unknown has been refused
+    const list = ('kind' in results ? [results] : results).map((result) =>
+      settled(result, context.house, at),
+    );
+    context.observe?.(callOf(layer.className, name, true), list);
+    return list;
   } catch (error) {
     throw located(error, layer.className, at);
   }

@@ -7,7 +7,11 @@ import { directives } from '../../directives.ts';
 import { writeModel } from '../../write-model.ts';
 
 const args = {
-  model: { type: 'positional', description: 'an .onnx or .tflite file', required: true },
+  model: {
+    type: 'positional',
+    description: 'an .onnx or .tflite file, or a TF.js model.json',
+    required: true,
+  },
   out: { type: 'string', description: 'folder to write into', required: true },
   shape: { type: 'string', description: directives.shape.summary },
   input: { type: 'string', description: directives.input.summary },

@@ -10,7 +10,8 @@ import { directives, parseDirectives } from '../../directives.ts';
 const args = {
   model: {
     type: 'positional',
-    description: 'an .onnx or .tflite file, with directives if wanted: net.onnx?shape=1x3x224x224',
+    description:
+      'an .onnx or .tflite file, or a TF.js model.json; with directives if wanted: net.onnx?shape=1x3x224x224',
     required: true,
   },
   shape: { type: 'string', description: directives.shape.summary },
@@ -86,7 +87,7 @@ function asText(survey: Survey, cost: Costs | undefined): string[] {
   const lines = [
     'operator                       opset  count  fate        becomes',
     ...survey.operators.map(({ domain, operator, opset, count, fate, becomes }) =>
-      `${`${domain && `${domain}.`}${operator}`.padEnd(30)} ${`${opset}`.padStart(5)}  ${`${count}`.padStart(5)}  ${fate.padEnd(10)}  ${becomes.join(', ')}`.trimEnd(),
+      `${`${domain && `${domain}.`}${operator}`.padEnd(30)} ${`${opset ?? ''}`.padStart(5)}  ${`${count}`.padStart(5)}  ${fate.padEnd(10)}  ${becomes.join(', ')}`.trimEnd(),
     ),
     '',
   ];
@@ -116,7 +117,7 @@ function refusal({ operator, opset, why, nodes = [], hint }: OperatorUse): strin
   if (why === undefined) return [];
   const places = nodes.length > 8 ? [...nodes.slice(0, 8), `${nodes.length - 8} more`] : nodes;
   return [
-    `${operator} (opset ${opset}) is refused: ${why}`,
+    `${operator}${opset === undefined ? '' : ` (opset ${opset})`} is refused: ${why}`,
     `  at ${places.join(', ')}`,
     ...(hint ? [`  ${hint}`] : []),
   ];

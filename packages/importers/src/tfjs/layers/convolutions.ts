@@ -1,4 +1,4 @@
-// Layers that slide windows over images and sequences.
+// CustomLayers that slide windows over images and sequences.
 
 import type { Node } from '@espalier/ir';
 import { resolveAxis } from '../../tensorflow/room.ts';
@@ -13,10 +13,10 @@ import {
 import {
   activated,
   type CustomLayer,
+  type CustomLayers,
   flagOf,
   formatOf,
   type LayerSite,
-  type Layers,
   pairOf,
   wordOf,
 } from './layer.ts';
@@ -134,8 +134,8 @@ const globalPool =
       : site.b.mean(x, { axes, keepDims });
   };
 
-/** Layers with windows, by class. */
-export const convolutions: Layers = {
+/** CustomLayers with windows, by class. */
+export const convolutions: CustomLayers = {
   AveragePooling1D: pool1d('average'),
   AveragePooling2D: pool('average'),
   Conv1D: conv1d,

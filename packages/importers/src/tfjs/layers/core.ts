@@ -1,4 +1,4 @@
-// Layers that multiply, normalise, activate and embed.
+// CustomLayers that multiply, normalise, activate and embed.
 
 import { parseScalar } from '@espalier/ir';
 import { resolveAxis } from '../../tensorflow/room.ts';
@@ -7,9 +7,9 @@ import { field, isList } from '../json.ts';
 import {
   activated,
   type CustomLayer,
+  type CustomLayers,
   flagOf,
   type LayerSite,
-  type Layers,
   numberOf,
   wordOf,
 } from './layer.ts';
@@ -118,8 +118,8 @@ const normalization: CustomLayer = (site) => {
   return b.scalar('div', b.scalar('sub', site.input(0), site.weight('mean')), deviation);
 };
 
-/** Layers by class. */
-export const core: Layers = {
+/** CustomLayers by class. */
+export const core: CustomLayers = {
   Activation: (site) => activated(site, site.input(0), wordOf(site, 'activation', 'linear')),
   ActivityRegularization: same,
   AlphaDropout: same,

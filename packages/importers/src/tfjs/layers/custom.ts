@@ -1,11 +1,11 @@
-// Layers that are not Keras' own, and that published models use.
+// CustomLayers that are not Keras' own, and that published models use.
 
-import type { Layers } from './layer.ts';
+import type { CustomLayers } from './layer.ts';
 import { numberOf } from './layer.ts';
 import { pixelShuffle } from './shapes.ts';
 
-/** Layers of the super-resolution networks of UpscalerJS, by class. */
-export const custom: Layers = {
+/** CustomLayers of the super-resolution networks of UpscalerJS, by class. */
+export const custom: CustomLayers = {
   MultiplyBeta: (site) =>
     site.b.scalar('mul', site.input(0), site.b.value(numberOf(site, 'beta', 0.2))),
   PixelShuffle2x: pixelShuffle(2),

@@ -23,8 +23,8 @@ export interface LayerSite extends Room {
 /** Turns a call of a layer into nodes: of Keras' own, or of one that a user has added. */
 export type CustomLayer = (site: LayerSite) => Node | readonly Node[];
 
-/** Importers of a family of layers, by class name. */
-export type Layers = Readonly<Record<string, CustomLayer>>;
+/** Importers of layers, by class name. */
+export type CustomLayers = Readonly<Record<string, CustomLayer>>;
 
 /** A field of the configuration that is a number. */
 export function numberOf(site: LayerSite, name: string, fallback: number): number {

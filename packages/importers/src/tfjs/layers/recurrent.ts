@@ -3,7 +3,7 @@
 import { elementCount, type Node } from '@espalier/ir';
 import { borrowAll } from '../../tensorflow/borrow.ts';
 import { reshaped, sliceAxis, transposed } from '../../tensorflow/room.ts';
-import { type CustomLayer, flagOf, type LayerSite, type Layers, wordOf } from './layer.ts';
+import { type CustomLayer, type CustomLayers, flagOf, type LayerSite, wordOf } from './layer.ts';
 
 const activations = new Map([
   ['tanh', 'Tanh'],
@@ -97,7 +97,7 @@ function biasOf(site: LayerSite, order: readonly number[], after: boolean): Node
 }
 
 /** Recurrent layers, by class. */
-export const recurrents: Layers = {
+export const recurrents: CustomLayers = {
   GRU: recurrent({
     op: 'GRU',
     order: [0, 1, 2],

@@ -1,4 +1,4 @@
-// Layers that join, cut, pad and reorder.
+// CustomLayers that join, cut, pad and reorder.
 
 import { elementCount, type Node } from '@espalier/ir';
 import { closeShape, resolveAxes, resolveAxis, sliceAxis } from '../../tensorflow/room.ts';
@@ -6,9 +6,9 @@ import { depthToSpace2d, type Pair, resize2d } from '../../tensorflow/windows.ts
 import { asList, asWhole, field, isList } from '../json.ts';
 import {
   type CustomLayer,
+  type CustomLayers,
   formatOf,
   type LayerSite,
-  type Layers,
   numberOf,
   pairOf,
   wordOf,
@@ -149,8 +149,8 @@ const dot: CustomLayer = (site) => {
   return b.reshape(product, { shape: shape.length === 1 ? [n!, 1] : shape });
 };
 
-/** Layers by class. */
-export const shapes: Layers = {
+/** CustomLayers by class. */
+export const shapes: CustomLayers = {
   Add: merge('add'),
   Average: (site) =>
     site.b.scalar(
