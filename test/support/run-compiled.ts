@@ -2,7 +2,7 @@
 
 import { type Compiled, type CompileOptions, compile } from '@espalier/compiler';
 import { allocate, type Graph, type Tensor } from '@espalier/ir';
-import type { Port, Step } from '@espalier/runtime';
+import type { Port, Program, Step } from '@espalier/runtime';
 
 /** A compiled model in memory. */
 export interface Running {
@@ -24,22 +24,23 @@ export const withKernel = (name: string): CompileOptions => ({
   pick: (_, able) => able.find((kernel) => kernel.name === name),
 });
 
-/** Compiles and instantiates. */
+/** Compiles and instantiates; `order` says which steps an inference takes. */
 export function start(
   graph: Graph,
   options: CompileOptions = {},
   variant: 'plain' | 'relaxed' = 'plain',
+  order: (program: Program) => Program['run'] = ({ run }) => run,
 ): Running {
   const compiled = compile(graph, options);
   const { program, modules, weights } = compiled;
-  const memory = new WebAssembly.Memory({ initial: program.pages });
+  const memory = new WebAssembly.Memory({ initial: program.pages, maximum: program.pages });
   new Uint8Array(memory.buffer).set(weights, program.weights.byteOffset);
   const module = new WebAssembly.Module(modules[variant] as Uint8Array<ArrayBuffer>);
   const { exports } = new WebAssembly.Instance(module, { e: { m: memory } });
   const functions = exports as Record<string, (...addresses: number[]) => void>;
   const call = ([fn, ...addresses]: Step) => functions[`f${fn}`]!(...addresses);
   program.load.forEach(call);
-  const infer = () => program.run.forEach(call);
+  const infer = () => order(program).forEach(call);
   return {
     compiled,
     infer,

@@ -39,6 +39,8 @@ export interface CompileOptions {
   readonly samples?: readonly Sample[] | ((graph: Graph) => readonly Sample[]);
   /** The device for which kernels are chosen; by default one that stands for all. */
   readonly profile?: Profile;
+  /** For how many threads layers are cut into parts; the program runs on one all the same. Default 1. */
+  readonly threads?: number;
   /** Overrules the choice of kernels: what benchmarks and calibration need. */
   readonly pick?: KernelPick;
 }
@@ -101,10 +103,21 @@ export function compile(source: Graph | (() => Graph), options: CompileOptions =
 
 /** Compiles a graph that has been through the passes. */
 function compileOptimised(optimised: Graph, options: CompileOptions): Compiled {
-  const { weights = 'f32', exact = false, profile = profileOf('wasm'), pick } = options;
-  const { calls, constants, inputs, outputs } = lower(optimised, { exact, profile, pick });
+  const {
+    weights = 'f32',
+    exact = false,
+    profile = profileOf('wasm'),
+    pick,
+    threads = 1,
+  } = options;
+  const { calls, constants, inputs, outputs, groups } = lower(optimised, {
+    exact,
+    profile,
+    pick,
+    threads,
+  });
   const ports = [...inputs, ...outputs].map(({ buffer }) => buffer);
-  const arena = placeBuffers(lifetimes(calls, ports));
+  const arena = placeBuffers(lifetimes(calls, ports, groups));
   const file = encodeWeights(constants, weights);
 
   // Unpacked weights, then the file, whose packed part may lie under the arena: it is read before that is used.
@@ -132,7 +145,7 @@ function compileOptimised(optimised: Graph, options: CompileOptions): Compiled {
   const linked = calls.map((call) => ({ call, ...linker.add(call) }));
   const run = linked.map(({ fn, call }): Step => [fn, ...call.args.map(resolve)]);
   const pages = Math.ceil(bytes / pageBytes);
-  const modules = linker.link(pages);
+  const modules = linker.link(pages, groups.length > 0);
 
   const port = ({ name, type, buffer }: PortBuffer): Port => ({
     name,
@@ -153,6 +166,7 @@ function compileOptimised(optimised: Graph, options: CompileOptions): Compiled {
       },
       load,
       run,
+      ...(groups.length > 0 && { parallel: { threads, groups } }),
     },
     modules,
     weights: file.bytes,

@@ -30,6 +30,12 @@ export interface Program {
   };
   /** Run once, after the weights are in memory. */
   readonly load: readonly Step[];
-  /** Run for each inference. */
+  /** Run for each inference, in this order on one thread. */
   readonly run: readonly Step[];
+  /** What several threads may share, if the model was compiled for them. */
+  readonly parallel?: {
+    readonly threads: number;
+    /** Runs of steps whose parts may be done at the same time: the first step, and the end of each part. */
+    readonly groups: readonly (readonly number[])[];
+  };
 }

@@ -32,8 +32,11 @@ export function bodiesOf({ args, write }: Routine): {
 export interface Linker {
   /** Adds a routine, unless one of equal bodies is there. */
   add(routine: Routine): Linked;
-  /** The two modules. */
-  link(pages: number): { readonly plain: Uint8Array; readonly relaxed: Uint8Array };
+  /** The two modules. `bounded` as in `encodeModule`. */
+  link(
+    pages: number,
+    bounded: boolean,
+  ): { readonly plain: Uint8Array; readonly relaxed: Uint8Array };
 }
 
 /** Bytes as a string that can be a key. */
@@ -55,14 +58,16 @@ export function createLinker(): Linker {
       bodies.push(pair);
       return { fn: bodies.length - 1, tally };
     },
-    link: (pages) => ({
+    link: (pages, bounded) => ({
       plain: encodeModule(
         bodies.map(({ plain }) => plain),
         pages,
+        bounded,
       ),
       relaxed: encodeModule(
         bodies.map(({ relaxed }) => relaxed),
         pages,
+        bounded,
       ),
     }),
   };

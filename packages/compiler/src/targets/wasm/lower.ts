@@ -38,11 +38,12 @@ import {
   type View,
 } from '../../plan/view.ts';
 import type { Choice } from './choose.ts';
-import type { Emitter, Kernel, Wish } from './kernel.ts';
+import type { Emitter, Kernel, Site, Wish } from './kernel.ts';
 import { emitClearHalo } from './kernels/clear-halo.ts';
 import { emitCopy } from './kernels/copy.ts';
 import { findPlacements, type Placement } from './placements.ts';
 import { chooseKernels } from './regions.ts';
+import { splitSite } from './split.ts';
 import { fulfils, type Margin, marginOf, noMargin, wishedMargins, wishedOrder } from './wishes.ts';
 import type { PricedCall } from './work-of.ts';
 
@@ -59,11 +60,17 @@ export interface Lowered {
   readonly constants: readonly PlacedConstant[];
   readonly inputs: readonly PortBuffer[];
   readonly outputs: readonly PortBuffer[];
+  /** Calls that may run at the same time: the first, and the ends of each part. */
+  readonly groups: readonly (readonly number[])[];
 }
 
 /** Lowers a graph of primitives, with the kernels that are predicted to be fastest on a device. */
-export function lower(graph: Graph, options: Omit<Choice, 'constantBytes'>): Lowered {
+export function lower(
+  graph: Graph,
+  { threads, ...options }: Omit<Choice, 'constantBytes'> & { readonly threads: number },
+): Lowered {
   const calls: PricedCall[] = [];
+  const groups: number[][] = [];
   const views = new Map<Node, View>();
   const arrangedViews = new Map<string, View>();
   let lastBuffer = 0;
@@ -222,7 +229,7 @@ export function lower(graph: Graph, options: Omit<Choice, 'constantBytes'>): Low
     const output = resultView(node, kernel);
     views.set(node, output);
     if (elementCount(node.type.shape) === 0) return;
-    kernel.lower({
+    const site: Site = {
       node,
       input(index) {
         const view = operands.get(index);
@@ -233,7 +240,14 @@ export function lower(graph: Graph, options: Omit<Choice, 'constantBytes'>): Low
       epilogue: node.epilogue,
       output,
       emit: { ...emit, call: (call) => calls.push({ kernel: kernel.name, ...call }) },
-    });
+    };
+    const parts = splitSite(site, kernel, threads) ?? [site];
+    const group = [calls.length];
+    for (const part of parts) {
+      kernel.lower(part);
+      group.push(calls.length);
+    }
+    if (parts.length > 1) groups.push(group);
   }
 
   /** An epilogue's operand, in the order of the result where it is as large. */
@@ -281,7 +295,7 @@ export function lower(graph: Graph, options: Omit<Choice, 'constantBytes'>): Low
     const address = { buffer: port.buffer, byteOffset: 0 };
     emitCopy(emit, viewOf(node), { ...viewShape(node.type), address }, `output ${port.name}`);
   });
-  return { calls, constants: constants.all, inputs, outputs: ports };
+  return { calls, constants: constants.all, inputs, outputs: ports, groups };
 }
 
 const nowhere: Buffer = { id: 0, bytes: 0, kind: 'constant', label: 'not placed' };

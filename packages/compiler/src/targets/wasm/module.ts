@@ -7,8 +7,13 @@ import { type ByteWriter, createWriter } from './bytes.ts';
  * Encodes a module that imports its memory as `e.m` and exports the functions as `f0`, `f1`, ….
  *
  * @param pages Smallest memory that it may be given, in 64 KiB pages.
+ * @param bounded Whether that is its largest size too, as shared memory demands.
  */
-export function encodeModule(functions: readonly FunctionBody[], pages: number): Uint8Array {
+export function encodeModule(
+  functions: readonly FunctionBody[],
+  pages: number,
+  bounded = false,
+): Uint8Array {
   const module = createWriter();
   module.bytes([0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
   const section = (id: number, write: (s: ByteWriter) => void) => {
@@ -33,8 +38,9 @@ export function encodeModule(functions: readonly FunctionBody[], pages: number):
     s.leb(1);
     s.text('e');
     s.text('m');
-    s.bytes([2, 0]);
+    s.bytes([2, bounded ? 1 : 0]);
     s.leb(pages);
+    if (bounded) s.leb(pages);
   });
   section(3, (s) => {
     s.leb(functions.length);
