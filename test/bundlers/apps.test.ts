@@ -2,7 +2,7 @@
 // onnxruntime and TF.js on the original models.
 
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { modelPath, placeModels } from '../../fixtures/models/place-models.ts';
@@ -19,6 +19,12 @@ const strict = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
 /** Farm writes its own module loader into the page as an inline script. */
 const policyOf = (bundler: string): string =>
   bundler === 'farm' ? `${strict} 'unsafe-inline'` : strict;
+
+/** What lets a page share memory with its workers. */
+const isolated = {
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-embedder-policy': 'require-corp',
+};
 
 type Results = Readonly<Record<string, Readonly<Record<string, Values>>>>;
 
@@ -77,21 +83,33 @@ t.test(
         const files = readdirSync(out, { recursive: true, encoding: 'utf8' });
         t.equal(files.filter((name) => name.endsWith('.wasm')).length, 6, 'two modules a model');
 
-        const server = await serve(out, { 'content-security-policy': policyOf(bundler) });
-        t.teardown(() => server.close());
-        const { page, complaints } = await open(browser, server.url);
-        await page.waitForSelector('html[data-done]', { timeout: 60_000 });
-        const results = (await page.evaluate('globalThis.results')) as Results;
-        t.notOk(results.failure, `the models run: ${results.failure ?? 'no failure'}`);
-        t.same(complaints, [], 'the page has nothing to complain about');
-        [...models, upscaler].forEach(({ name, tolerance }, i) => {
-          for (const [output, values] of Object.entries(expected[i]!)) {
-            const found = results[name]?.[output];
-            t.same(found?.shape, values.shape, `${name}: ${output} has its shape`);
-            const error = relativeError(found?.data ?? [], values.data);
-            t.ok(error <= tolerance, `${name}: ${output} is off by ${error}, allowed ${tolerance}`);
-          }
-        });
+        const policy = { 'content-security-policy': policyOf(bundler) };
+        for (const [where, headers] of Object.entries({
+          'any page': {},
+          'an isolated page': isolated,
+        })) {
+          const server = await serve(out, { ...policy, ...headers });
+          t.teardown(() => server.close());
+          const { page, complaints } = await open(browser, server.url);
+          await page.waitForSelector('html[data-done]', { timeout: 60_000 });
+          const results = (await page.evaluate('globalThis.results')) as Results;
+          t.notOk(results.failure, `${where}: the models run: ${results.failure ?? 'no failure'}`);
+          t.same(complaints, [], `${where} has nothing to complain about`);
+          // The detector is compiled for two threads.
+          const helpers = headers === isolated && availableParallelism() > 1 ? 1 : 0;
+          t.equal(page.workers().length, helpers, `${where} has ${helpers} helping threads`);
+          [...models, upscaler].forEach(({ name, tolerance }, i) => {
+            for (const [output, values] of Object.entries(expected[i]!)) {
+              const found = results[name]?.[output];
+              t.same(found?.shape, values.shape, `${name}: ${output} has its shape`);
+              const error = relativeError(found?.data ?? [], values.data);
+              t.ok(
+                error <= tolerance,
+                `${name}: ${output} is off by ${error}, allowed ${tolerance}`,
+              );
+            }
+          });
+        }
       });
   },
 );

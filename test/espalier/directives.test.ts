@@ -30,6 +30,7 @@ t.test('gives every directive its value or its default', async (t) => {
       input: {},
       weights: 'f16',
       exact: false,
+      threads: 1,
       precision: 'f32',
       calib: '',
     },

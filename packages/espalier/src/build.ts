@@ -20,6 +20,7 @@ import type { Cache } from './cache.ts';
 import { type Directives, normalise } from './directives.ts';
 import { badDirective, noModel } from './errors.ts';
 import { fingerprint } from './fingerprint.ts';
+import { threadScript } from './runtime-files.ts';
 import { findSamples } from './samples.ts';
 import type { Shapes } from './shapes.ts';
 import { readTarget } from './targets.ts';
@@ -28,7 +29,7 @@ import { readTarget } from './targets.ts';
 export interface Asset {
   /** Its own content hash is part of it: equal names mean equal bytes. */
   readonly name: string;
-  readonly type: 'application/wasm' | 'application/octet-stream';
+  readonly type: 'application/wasm' | 'application/octet-stream' | 'text/javascript';
   readonly bytes: Uint8Array;
 }
 
@@ -38,6 +39,8 @@ export interface BuiltModel {
   readonly plain: Asset;
   readonly relaxed: Asset;
   readonly weights: Asset;
+  /** The script of helping threads, for a model that has work for them. */
+  readonly thread: Asset | undefined;
   /** Absolute paths of the files besides the model that were read: external data, a device profile. */
   readonly externalFiles: readonly string[];
   readonly fromCache: boolean;
@@ -112,6 +115,7 @@ export async function buildModel(
   const { program, modules, weights } = compile(read, {
     weights: directives.weights,
     exact: directives.exact,
+    threads: directives.threads,
     precision: directives.precision,
     samples: found?.samples ?? [],
     profile,
@@ -215,26 +219,34 @@ function isCurrent(
   }
 }
 
-function assemble(
+async function assemble(
   file: string,
   { program, externalReads }: Kept,
   files: Readonly<Record<string, Uint8Array>>,
   fromCache: boolean,
   besides: readonly string[],
-): BuiltModel {
+): Promise<BuiltModel> {
   const stem = basename(file)
     .replace(/\.[^.]*$/, '')
     .replace(/[^\w.-]/g, '_');
-  const asset = (role: string, extension: string, type: Asset['type']): Asset => {
-    const bytes = files[role]!;
-    return { name: `${stem}-${role}-${sha256(bytes).slice(0, 12)}.${extension}`, type, bytes };
-  };
+  const script = program.parallel && Buffer.from(await threadScript());
+  const asset = (
+    role: string,
+    extension: string,
+    type: Asset['type'],
+    bytes = files[role]!,
+  ): Asset => ({
+    name: `${stem}-${role}-${sha256(bytes).slice(0, 12)}.${extension}`,
+    type,
+    bytes,
+  });
   const locations = new Set(externalReads.map(({ location }) => location));
   return {
     program,
     plain: asset('plain', 'wasm', 'application/wasm'),
     relaxed: asset('relaxed', 'wasm', 'application/wasm'),
     weights: asset('weights', 'bin', 'application/octet-stream'),
+    thread: script && asset('thread', 'js', 'text/javascript', script),
     externalFiles: [
       ...[...locations].map((location) => resolve(dirname(file), location)),
       ...besides,

@@ -26,6 +26,8 @@ export interface Directives {
   readonly input: Numbers;
   readonly weights: WeightFormat;
   readonly exact: boolean;
+  /** For how many threads layers are cut into parts. */
+  readonly threads: number;
   readonly precision: Precision;
   /** Path of a `.npy` file or a folder of them; empty for none. */
   readonly calib: string;
@@ -42,6 +44,9 @@ interface Directive<T> {
   /** The value in its one canonical form. */
   show(value: T): string;
 }
+
+/** As many parts as the runtime's pool can count. */
+const mostThreads = 8;
 
 type Table = { readonly [K in keyof Directives]: Directive<Directives[K]> };
 
@@ -82,6 +87,16 @@ export const directives: Table = {
     parse(text) {
       if (text === 'true' || text === 'false') return text === 'true';
       throw badDirective('exact', text, 'write exact, exact=true or exact=false');
+    },
+    show: String,
+  },
+  threads: {
+    summary: `layers in parts for so many threads, 1 to ${mostThreads}: they help in Node and in isolated pages`,
+    default: 1,
+    parse(text) {
+      const threads = Number(text);
+      if (Number.isInteger(threads) && threads >= 1 && threads <= mostThreads) return threads;
+      throw badDirective('threads', text, `write a number from 1 to ${mostThreads}`);
     },
     show: String,
   },

@@ -28,6 +28,15 @@ export async function runtimeFiles(): Promise<Readonly<Record<string, string>>> 
   return Object.fromEntries(files.filter(([, code]) => !/^\s*export \{\};\s*$/.test(code)));
 }
 
+/**
+ * The script of helping threads. It is shipped as it is, a classic script, since that is what all engines
+ * and bundlers take: it imports nothing, and the mark of a module goes.
+ */
+export async function threadScript(): Promise<string> {
+  const { 'thread.js': code = '' } = await runtimeFiles();
+  return code.replace(/^export \{\};\s*$/m, '');
+}
+
 /** The declarations of the runtime's modules by name, for a copy that stands alone. */
 export async function runtimeTypes(): Promise<Readonly<Record<string, string>>> {
   const { folder, built } = runtimeFolder();

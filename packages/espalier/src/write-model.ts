@@ -35,16 +35,18 @@ export async function writeModel(
     ([name, text]) => [join('espalier-runtime', name), text] as const,
   );
   const url = (name: string) => `new URL(${JSON.stringify(`./${name}`)}, import.meta.url)`;
-  const { plain, relaxed, weights, program } = built;
+  const { plain, relaxed, weights, thread, program } = built;
+  const assets = [plain, relaxed, weights, ...(thread ? [thread] : [])];
   const code = moduleText(program, './espalier-runtime/index.js', {
     plain: url(plain.name),
     relaxed: url(relaxed.name),
     weights: url(weights.name),
+    thread: thread && url(thread.name),
   });
   const declared = modelType(program, './espalier-runtime/index.js');
   const files: readonly (readonly [string, string | Uint8Array])[] = [
     ...runtime,
-    ...[plain, relaxed, weights].map(({ name, bytes }) => [name, bytes] as const),
+    ...assets.map(({ name, bytes }) => [name, bytes] as const),
     [`${stem}.js`, code],
     [`${stem}.d.ts`, `declare const model: ${declared};\nexport default model;\n`],
   ];

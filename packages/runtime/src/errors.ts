@@ -44,6 +44,15 @@ export const noFile = (url: string, why: string, cause?: unknown): EspalierError
 export const badWeights = (url: string): EspalierError =>
   new EspalierError('BAD_WEIGHTS', `${url} is damaged`, 'serve the assets of the same build');
 
+/** A helping thread does not start, or did not do its part. */
+export const badThread = (what: string, cause?: unknown): EspalierError =>
+  new EspalierError(
+    'BAD_THREAD',
+    `a thread failed at ${what}`,
+    "serve the assets of the build from the page's origin, or load({ threads: 1 })",
+    cause,
+  );
+
 /** An input is missing, unknown, or not of the type and size that the model reads. */
 export const badInput = (message: string): EspalierError => new EspalierError('BAD_INPUT', message);
 

@@ -1,7 +1,7 @@
 // What the generated module exports: a model with named, typed inputs and outputs.
 
 import { disposed } from './errors.ts';
-import { type Files, type Instance, instantiate, type Progress } from './instance.ts';
+import { type Files, type Instance, instantiate, type Progress, type Start } from './instance.ts';
 import { feed, fetchOutputs } from './ports.ts';
 import type { PortDType, Program } from './program.ts';
 import { shareLoad } from './share-load.ts';
@@ -50,6 +50,8 @@ export interface LoadOptions {
   readonly onProgress?: (progress: Progress) => void;
   /** Rejects this call with the signal's reason; the transfer stops when nobody waits for it. */
   readonly signal?: AbortSignal;
+  /** Uses fewer threads than the model was compiled for; only the first load counts. */
+  readonly threads?: number;
 }
 
 /** A compiled network. */
@@ -79,39 +81,49 @@ export interface ModelSource extends Files {
 }
 
 /** Makes a model; nothing is fetched, and no browser API touched, until `load` or `run`. */
-export function createModel<S extends Signature = Signature>(source: ModelSource): Model<S> {
+export function createModel<S extends Signature = Signature>(
+  source: ModelSource,
+  start: Start = instantiateAlone,
+): Model<S> {
   const { program } = source;
   const describe = (ports: Program['inputs']) =>
     Object.fromEntries(ports.map(({ name, dtype, shape }) => [name, { dtype, shape }]));
   let instance: Instance | undefined;
   let gone = false;
+  let threads: number | undefined;
   const load = shareLoad(async (signal, onProgress) => {
-    const loaded = await instantiate(program, source, signal, onProgress);
-    if (!gone) instance = loaded;
+    const loaded = await start(program, source, signal, onProgress, threads);
+    if (gone) loaded.stop();
+    else instance = loaded;
   });
 
   const model = {
     inputs: describe(program.inputs),
     outputs: describe(program.outputs),
     async load(options: LoadOptions = {}) {
+      threads ??= options.threads;
       if (!gone && !instance) await load(options);
       if (gone) throw disposed();
     },
     async run(inputs: Inputs) {
       if (!instance) await model.load();
-      const { memory, step } = instance ?? raise();
+      const { memory, infer } = instance ?? raise();
       feed(program.inputs, inputs, memory.buffer);
-      program.run.forEach(step);
+      infer();
       return fetchOutputs(program.outputs, memory.buffer);
     },
     dispose() {
       gone = true;
+      instance?.stop();
       instance = undefined;
     },
   };
   // The program says at run time what the signature says to the type checker.
   return model as unknown as Model<S>;
 }
+
+const instantiateAlone: Start = (program, files, signal, onProgress) =>
+  instantiate(program, files, signal, onProgress);
 
 function raise(): never {
   throw disposed();

@@ -7,6 +7,8 @@ export interface FileUrls {
   readonly plain: string;
   readonly relaxed: string;
   readonly weights: string;
+  /** The script of helping threads, for a program that has work for them. */
+  readonly thread?: string | undefined;
 }
 
 /**
@@ -15,16 +17,23 @@ export interface FileUrls {
  * @param runtime Specifier of the runtime, as the module imports it.
  */
 export function moduleText(program: Program, runtime: string, urls: FileUrls): string {
-  return `import { createModel } from ${JSON.stringify(runtime)};
+  const from = program.parallel ? threadsEntry(runtime) : runtime;
+  return `import { createModel } from ${JSON.stringify(from)};
 
 export default /* @__PURE__ */ createModel({
   program: ${JSON.stringify(program)},
   plain: ${urls.plain},
   relaxed: ${urls.relaxed},
-  weights: ${urls.weights},
+  weights: ${urls.weights},${urls.thread ? `\n  thread: ${urls.thread},` : ''}
 });
 `;
 }
+
+/** The runtime's entry with threads, beside the one without: a file's neighbour or a package's other export. */
+const threadsEntry = (runtime: string): string =>
+  runtime.endsWith('/index.js')
+    ? runtime.replace(/index\.js$/, 'threads.js')
+    : `${runtime}/threads`;
 
 /**
  * The type of a model with the names, element types and shapes of its inputs and outputs.

@@ -29,13 +29,14 @@ export interface AdapterSetup {
 
 /** The same for each of a model's files. */
 export async function eachFile(
-  { plain, relaxed, weights }: BuiltModel,
+  { plain, relaxed, weights, thread }: BuiltModel,
   place: (asset: Asset) => Promise<string> | string,
 ): Promise<FileUrls> {
   return {
     plain: await place(plain),
     relaxed: await place(relaxed),
     weights: await place(weights),
+    thread: thread && (await place(thread)),
   };
 }
 

@@ -1,11 +1,18 @@
 // esbuild: files are imported with its own `file` loader, so that it names, places and links them.
 
 import type { BuildOptions } from 'esbuild';
-import type { Asset } from '../build.ts';
-import type { Adapter } from './adapter.ts';
+import type { Asset, BuiltModel } from '../build.ts';
+import { type Adapter, eachFile } from './adapter.ts';
 
 const scheme = 'espalier-asset:';
-const roles = ['plain', 'relaxed', 'weights'] as const;
+const roles = ['plain', 'relaxed', 'weights', 'thread'] as const;
+
+/** The files that a model has, by what they are for. */
+const filesOf = (built: BuiltModel) =>
+  roles.flatMap((role) => {
+    const asset = built[role];
+    return asset ? [{ role, asset }] : [];
+  });
 
 /** Where the running script is, which its files are relative to; by the format of the output. */
 function scriptUrl({ format, platform }: BuildOptions): string {
@@ -27,13 +34,17 @@ export function esbuild(): Adapter {
     },
     header: (built) =>
       [
-        ...roles.map((role) => `import ${role} from ${JSON.stringify(scheme + built[role].name)};`),
+        ...filesOf(built).map(
+          ({ role, asset }) => `import ${role} from ${JSON.stringify(scheme + asset.name)};`,
+        ),
         `const base = ${scriptUrl(options)};\n`,
       ].join('\n'),
     place: async (_context, built) => {
-      for (const role of roles) assets.set(built[role].name, built[role]);
-      const url = (role: string) => `new URL(${role}, base)`;
-      return { plain: url('plain'), relaxed: url('relaxed'), weights: url('weights') };
+      const roleOf = new Map(filesOf(built).map(({ role, asset }) => [asset, role]));
+      return eachFile(built, (asset) => {
+        assets.set(asset.name, asset);
+        return `new URL(${roleOf.get(asset)}, base)`;
+      });
     },
     hooks: {
       esbuild: {

@@ -59,6 +59,9 @@ export function vite({ folder }: AdapterSetup): Adapter {
             const at = path.indexOf(`/${prefix}`);
             const asset = at < 0 ? undefined : served.get(path.slice(at + 1 + prefix.length));
             if (!asset) return next();
+            // Isolated pages want their headers on the scripts of threads too.
+            for (const [name, value] of Object.entries(started.config.server.headers ?? {}))
+              if (value !== undefined) response.setHeader(name, value);
             response.setHeader('content-type', asset.type);
             // The name is a hash of the content.
             response.setHeader('cache-control', 'max-age=31536000, immutable');
