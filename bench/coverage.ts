@@ -9,6 +9,7 @@ import { errorOf, graphOf } from '../test/support/compiled-models.ts';
 import { conformance } from '../test/support/conformance.ts';
 import { filledOnnx } from '../test/support/filled-onnx.ts';
 import { start } from '../test/support/run-compiled.ts';
+import { type Damages, runDamaged } from '../test/support/run-damaged.ts';
 import { hasSharedData, sharedData } from '../test/support/shared-data.ts';
 import { sileroErrors, sileroGraph } from '../test/support/silero.ts';
 import { tfjsCases, tfjsErrorOf, tfjsGraphOf } from '../test/support/tfjs-models.ts';
@@ -117,37 +118,37 @@ function builds(): Report {
   return { rows, bars };
 }
 
-interface Line {
-  readonly outcome?: string;
-  readonly ms?: number;
-  readonly maxKiB?: number;
-}
-
 /** Damaged files end in a coded error or a graph. */
-function mutations(count: number): Report {
+async function mutations(count: number): Promise<Report> {
   const below = (group: string) =>
     readdirSync(sharedData(group), { recursive: true, encoding: 'utf8' })
       .filter((file) => file.endsWith('.onnx') && !file.startsWith('yolov4_416'))
       .map((file) => sharedData(group, file));
   const files = [...below('models'), ...below('skeletons')];
-  const lines = node(support('import-damaged.ts'), `${count}`, '1', ...files)
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Line);
+  return reportOf('ONNX', await runDamaged('import-damaged.ts', count, files), count);
+}
+
+/** The same for TF.js models: text, numbers, keys and weights. */
+async function tfjsMutations(count: number): Promise<Report> {
+  const files = [...new Map([...tfjsCases()].map(({ model, file }) => [model, file])).values()];
+  const whole = files.filter((file) => file.endsWith('.json'));
+  return reportOf('TF.js', await runDamaged('import-damaged-tfjs.ts', count, whole), count);
+}
+
+function reportOf(format: string, { lines, maxKiB }: Damages, count: number): Report {
   const outcomes: Record<string, number> = {};
   for (const { outcome } of lines) {
-    const key = outcome?.split(':')[0];
-    if (key) outcomes[key] = (outcomes[key] ?? 0) + 1;
+    const key = outcome.split(':')[0]!; // before what it says
+    outcomes[key] = (outcomes[key] ?? 0) + 1;
   }
-  const slowest = Math.max(...lines.map(({ ms }) => ms ?? 0)) / 1000;
-  const most = Math.max(...lines.map(({ maxKiB }) => maxKiB ?? 0));
+  const slowest = Math.max(...lines.map(({ ms }) => ms)) / 1000;
   return {
-    rows: Object.entries(outcomes).map(([outcome, files]) => ({ outcome, files })),
+    rows: Object.entries(outcomes).map(([outcome, files]) => ({ format, outcome, files })),
     bars: [
-      atLeast('mutations that end', lines.length - 1, count),
-      atMost('mutations that crash', outcomes.crashed ?? 0, 0),
-      atMost('slowest mutation', Number(slowest.toFixed(2)), 5, 's'),
-      atMost('memory over all mutations', Math.round(most / 1000), 1000, 'MB'),
+      atLeast(`${format}: mutations that end`, lines.length, count),
+      atMost(`${format}: mutations that crash`, outcomes.crashed ?? 0, 0),
+      atMost(`${format}: slowest mutation`, Number(slowest.toFixed(2)), 5, 's'),
+      atMost(`${format}: memory over all mutations`, Math.round(maxKiB / 1000), 1000, 'MB'),
     ],
   };
 }
@@ -158,7 +159,13 @@ export async function run(words: readonly string[]): Promise<Report> {
     throw new Error(`no shared data at ${sharedData()} (set ESPALIER_DATA): nothing to cover`);
   const word = words.find((one) => one.startsWith('mutations='));
   const count = word ? Number(word.slice('mutations='.length)) : 5000;
-  const reports = [cases(), models(), builds(), mutations(count)];
+  const reports = [
+    cases(),
+    models(),
+    builds(),
+    await mutations(count),
+    await tfjsMutations(Math.ceil(count * 0.4)),
+  ];
   return {
     rows: reports.flatMap(({ rows }) => rows),
     bars: reports.flatMap(({ bars }) => bars),

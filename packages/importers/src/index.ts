@@ -9,7 +9,7 @@ export { type OnnxModel, type ReadOptions, readOnnx, readOnnxTensor } from './on
 export { surveyOnnx } from './onnx/survey.ts';
 export { writeOnnx } from './onnx/write.ts';
 export type { OperatorUse, Survey } from './survey.ts';
-export { importedTfOps } from './tensorflow/ops/index.ts';
+export { importedTfjsOps } from './tfjs/graph-model.ts';
 export { type ImportTfjsOptions, importTfjs, surveyTfjs, tfjsInputs } from './tfjs/import.ts';
 export { importedLayers } from './tfjs/layers/index.ts';
 export type { CustomLayer, CustomLayers, LayerSite } from './tfjs/layers/layer.ts';

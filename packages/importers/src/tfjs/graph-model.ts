@@ -4,7 +4,7 @@ import type { Location, Node } from '@espalier/ir';
 import { badModel } from '../errors.ts';
 import type { Observe } from '../survey.ts';
 import type { DeclaredInput } from '../tensorflow/inputs.ts';
-import { operatorOf } from '../tensorflow/ops/index.ts';
+import { importedTfOps, operatorOf } from '../tensorflow/ops/index.ts';
 import type { Site } from '../tensorflow/ops/operator.ts';
 import type { Ports } from '../tensorflow/plan.ts';
 import type { House } from '../tensorflow/room.ts';
@@ -29,6 +29,10 @@ interface TfNode {
 
 /** Operators that stand for a value from outside. */
 const placeholders = ['Placeholder', 'PlaceholderWithDefault'];
+
+/** The names of all operators that graph models may have, sorted. */
+export const importedTfjsOps = (): string[] =>
+  [...importedTfOps(), ...placeholders, 'Const'].sort();
 
 /**
  * What a graph model takes and gives, and how.
