@@ -13,6 +13,7 @@ import { type Damages, runDamaged } from '../test/support/run-damaged.ts';
 import { hasSharedData, sharedData } from '../test/support/shared-data.ts';
 import { sileroErrors, sileroGraph } from '../test/support/silero.ts';
 import { tfjsCases, tfjsErrorOf, tfjsGraphOf } from '../test/support/tfjs-models.ts';
+import { tfliteCases, tfliteGraphOf } from '../test/support/tflite-models.ts';
 import { modelCases, skeletonCases } from '../test/support/trained-models.ts';
 import { atLeast, atMost, type Bar, type Report, type Row } from './bars.ts';
 
@@ -77,6 +78,8 @@ function models(): Report {
       },
       given.tolerance,
     );
+  for (const given of tfliteCases())
+    add(given.title, () => errorOf(start(tfliteGraphOf(given)), given));
   const agreeing = rows.filter(({ agrees }) => agrees).length;
   return { rows, bars: [atLeast('models that agree', agreeing, rows.length)] };
 }
@@ -135,6 +138,12 @@ async function tfjsMutations(count: number): Promise<Report> {
   return reportOf('TF.js', await runDamaged('import-damaged-tfjs.ts', count, whole), count);
 }
 
+/** The same for TFLite models. */
+async function tfliteMutations(count: number): Promise<Report> {
+  const files = [...new Set([...tfliteCases()].map(({ file }) => file))];
+  return reportOf('TFLite', await runDamaged('import-damaged-tflite.ts', count, files), count);
+}
+
 function reportOf(format: string, { lines, maxKiB }: Damages, count: number): Report {
   const outcomes: Record<string, number> = {};
   for (const { outcome } of lines) {
@@ -165,6 +174,7 @@ export async function run(words: readonly string[]): Promise<Report> {
     builds(),
     await mutations(count),
     await tfjsMutations(Math.ceil(count * 0.4)),
+    await tfliteMutations(Math.ceil(count * 0.3)),
   ];
   return {
     rows: reports.flatMap(({ rows }) => rows),

@@ -1,20 +1,14 @@
 // Damaged TFLite files end in a coded error or a valid graph: no hang, no crash, no runaway memory.
 
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import { endsWell, runDamaged } from '../support/run-damaged.ts';
 import { hasSharedData, sharedData } from '../support/shared-data.ts';
 import { writeTflite } from '../support/write-tflite.ts';
 
 const cases = 400;
-
-interface Line {
-  readonly outcome?: string;
-  readonly ms?: number;
-  readonly maxKiB?: number;
-}
 
 /** A model with what files seldom have: scales along an axis, zeros left out, an open extent. */
 const small = (): Uint8Array =>
@@ -50,30 +44,10 @@ t.test(`${cases} damaged files end in an error or a graph`, async (t) => {
   const file = join(folder, 'small.tflite');
   writeFileSync(file, small());
   const real = sharedData('models', 'ultraface_rfb_320_tflite', 'model.tflite');
-  const script = `${import.meta.dirname}/../support/import-damaged-tflite.ts`;
-  const flags = ['--import=tsx', '--conditions=espalier-source', script, `${cases}`, '1', file];
-  const { stdout } = spawnSync(process.execPath, [...flags, ...(hasSharedData() ? [real] : [])], {
-    encoding: 'utf8',
-    timeout: 120_000,
-    maxBuffer: 2 ** 28,
-  });
+  const files = [file, ...(hasSharedData() ? [real] : [])];
+  const damages = await runDamaged('import-damaged-tflite.ts', cases, files);
   rmSync(folder, { recursive: true });
-  const lines = stdout
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Line);
-  const summary = lines.pop();
-  t.equal(lines.length, cases, 'every file was imported or refused');
-  const crashed = lines.filter(({ outcome }) => outcome?.startsWith('crashed'));
-  t.same(crashed, [], 'every failure has a code');
-  t.same(
-    lines.filter(({ ms }) => ms! > 5000),
-    [],
-    'every file took less than 5 s',
-  );
-  t.ok((summary?.maxKiB ?? Number.POSITIVE_INFINITY) < 2 ** 20, 'memory stayed under 1 GB');
-  const outcomes: Record<string, number> = {};
-  for (const { outcome = '' } of lines) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
-  t.comment(JSON.stringify({ outcomes, ...summary }));
-  t.ok((outcomes.BAD_MODEL ?? 0) > 50 && (outcomes.imported ?? 0) > 50, 'damage hits and misses');
+  endsWell(t, damages, cases);
+  const ended = (as: string) => damages.lines.filter(({ outcome }) => outcome === as).length;
+  t.ok(ended('BAD_MODEL') > 50 && ended('imported') > 50, 'damage hits and misses');
 });
