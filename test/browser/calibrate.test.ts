@@ -75,7 +75,7 @@ t.test('a device that opens the page gets a profile', skipWithoutChromium, async
   // 1.6 million multiply-adds: no device that runs a browser is a hundred times off.
   t.ok(totalMs > 0.002 && totalMs < 20, `a layer is predicted to take ${totalMs} ms`);
 
-  const target = `shape=x:1x3x48x96&target=${encodeURIComponent(file)}`;
+  const target = `shape=x:1x3x48x96&drop=0&target=${encodeURIComponent(file)}`;
   const built = await buildModel(
     modelPath('text-direction.onnx'),
     parseDirectives(target),

@@ -33,6 +33,15 @@ t.test('gives every directive its value or its default', async (t) => {
       threads: 1,
       precision: 'f32',
       calib: '',
+      latency: undefined,
+      speedup: undefined,
+      bytes: undefined,
+      memory: undefined,
+      drop: 0.01,
+      scheme: undefined,
+      sparsity: undefined,
+      seed: 1,
+      effort: 8,
     },
     'several inputs are separated by commas',
   );
@@ -42,6 +51,34 @@ t.test('gives every directive its value or its default', async (t) => {
     'numbers for inputs',
   );
   t.same(parseDirectives('').weights, 'f32', 'nothing given is the default');
+  t.match(
+    parseDirectives(
+      'latency=12.5&bytes=300k&memory=1.5M&speedup=2&sparsity=0.7&scheme=kernelBlock',
+    ),
+    {
+      latency: 12.5,
+      bytes: 300e3,
+      memory: 1.5e6,
+      speedup: 2,
+      sparsity: 0.7,
+      scheme: 'kernelBlock',
+    },
+    'numbers, with units where they are bytes',
+  );
+});
+
+t.test('takes options where the query says nothing', async (t) => {
+  const options = [
+    { target: 's20', drop: 0.02, exact: true },
+    { drop: 0.5, weights: 'f16' },
+  ];
+  t.match(
+    parseDirectives('target=laptop', ...options),
+    { target: 'laptop', drop: 0.02, exact: true, weights: 'f16' },
+    'the query first, then the first option that says something',
+  );
+  t.throws(() => parseDirectives('', { drop: -1 }), { code: 'BAD_DIRECTIVE' }, 'checked alike');
+  t.throws(() => parseDirectives('', { dorp: 1 } as object), { code: 'UNKNOWN_DIRECTIVE' });
 });
 
 t.test('writes equal queries in one form', async (t) => {
@@ -75,6 +112,16 @@ t.test('names the nearest directive or value', async (t) => {
     'input=sr:fast',
     'weights',
     'weights=f16&weights=f32',
+    'latency=0',
+    'latency=fast',
+    'speedup=0.5',
+    'bytes=3q',
+    'memory=-1',
+    'drop=-0.1',
+    'sparsity=1',
+    'scheme=kernelblocks',
+    'seed=0.5',
+    'effort=0',
   ])
     t.equal(failure(query)?.code, 'BAD_DIRECTIVE', `${query} is refused`);
 });

@@ -53,7 +53,7 @@ t.test('a layer of the configuration is imported like one of Keras', async (t) =
   const refused = buildModel(file, parseDirectives(''), undefined);
   await t.rejects(refused, { code: 'UNSUPPORTED_OP', message: /Twice: twice/ }, 'unknown without');
   const built = await buildModel(file, parseDirectives(''), undefined, {
-    Twice: ({ b, input }) => b.scalar('mul', input(0), b.value(2)),
+    customLayers: { Twice: ({ b, input }) => b.scalar('mul', input(0), b.value(2)) },
   });
   t.same(built.program.outputs[0]?.shape, [1, 4], 'known with it');
 });

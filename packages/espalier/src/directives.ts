@@ -1,7 +1,9 @@
 // The words of a query, `net.onnx?shape=…&weights=f16`: one table says what each means.
 
+import { type SchemeName, schemes } from '@espalier/sparsity';
 import { badDirective, laterDirective, unknownDirective } from './errors.ts';
 import { didYouMean, nearest } from './nearest.ts';
+import { type Check, numberOf, parseBytes, positive, whole } from './number.ts';
 import { type Numbers, parseNumbers, showNumbers } from './numbers.ts';
 import { parseShapes, type Shapes, showShapes } from './shapes.ts';
 import { parseTarget, targetNames } from './targets.ts';
@@ -29,8 +31,24 @@ export interface Directives {
   /** For how many threads layers are cut into parts. */
   readonly threads: number;
   readonly precision: Precision;
-  /** Path of a `.npy` file or a folder of them; empty for none. */
+  /** Path of a file, a folder or a module of inputs; empty for none. */
   readonly calib: string;
+  /** Milliseconds that an inference may take on the target. */
+  readonly latency: number | undefined;
+  /** How many times as fast as the dense network. */
+  readonly speedup: number | undefined;
+  /** Bytes that may be loaded: weights, and one module of code. */
+  readonly bytes: number | undefined;
+  /** Bytes of weights and activations in memory. */
+  readonly memory: number | undefined;
+  /** Allowed loss of the metric; 0 asks for no search. */
+  readonly drop: number;
+  readonly scheme: SchemeName | undefined;
+  /** In [0, 1). */
+  readonly sparsity: number | undefined;
+  readonly seed: number;
+  /** The most plans that are carried out and judged. */
+  readonly effort: number;
 }
 
 /** A word of the query: what it takes, and what stands where it is not given. */
@@ -49,6 +67,21 @@ interface Directive<T> {
 const mostThreads = 8;
 
 type Table = { readonly [K in keyof Directives]: Directive<Directives[K]> };
+
+const schemeNames = Object.keys(schemes) as SchemeName[]; // the table's keys
+
+/** A number that may be left out. */
+const optional = (
+  name: string,
+  summary: string,
+  check: Check,
+  read?: (text: string) => number,
+): Directive<number | undefined> => ({
+  summary,
+  default: undefined,
+  parse: (text) => numberOf(name, text, check, read),
+  show: (value) => (value === undefined ? '' : String(value)),
+});
 
 /** The directives that this version obeys. */
 export const directives: Table = {
@@ -112,27 +145,55 @@ export const directives: Table = {
     show: (value) => value,
   },
   calib: {
-    summary: 'inputs to calibrate on: a .npy file or a folder of them, relative to the model',
+    summary:
+      'inputs to calibrate on: pictures, .npy files, a folder of either, or a module, relative to the model',
     default: '',
     parse: (text) => text,
     show: (value) => value,
   },
+  latency: optional('latency', 'milliseconds that the target may take: latency=12', positive),
+  speedup: optional('speedup', 'how many times as fast as dense: speedup=1.5', (value) =>
+    value >= 1 ? undefined : 'it is at least 1',
+  ),
+  bytes: optional('bytes', 'what may be loaded: bytes=300k, bytes=1.5M', positive, parseBytes),
+  memory: optional('memory', 'what may lie in memory: memory=8M', positive, parseBytes),
+  drop: {
+    summary: 'allowed loss of the metric on held-out inputs: drop=0.01; 0 ships the dense network',
+    default: 0.01,
+    parse: (text) =>
+      numberOf('drop', text, (value) => (value >= 0 ? undefined : 'it is at least 0')),
+    show: String,
+  },
+  scheme: {
+    summary: `how weights are pruned: ${schemeNames.join(', ')}`,
+    default: undefined,
+    parse(text) {
+      const scheme = schemeNames.find((name) => name === text);
+      if (!scheme) throw badDirective('scheme', text, didYouMean(text, schemeNames));
+      return scheme;
+    },
+    show: (value) => value ?? '',
+  },
+  sparsity: optional('sparsity', 'the fraction of weights that go: sparsity=0.7', (value) =>
+    value >= 0 && value < 1 ? undefined : 'it is at least 0 and less than 1',
+  ),
+  seed: {
+    summary: 'what random draws of a search start from: seed=1',
+    default: 1,
+    parse: (text) => numberOf('seed', text, whole),
+    show: String,
+  },
+  effort: {
+    summary: 'the most plans that a search carries out and judges: effort=8',
+    default: 8,
+    parse: (text) => numberOf('effort', text, (value) => whole(value) ?? positive(value)),
+    show: String,
+  },
 };
-
-const pruning = 'models are compiled as they are, without pruning';
 
 /** Directives whose machinery comes later: refused by name, with the reason. */
 export const laterDirectives: Readonly<Record<string, string>> = {
-  latency: 'there is no search for a latency yet',
-  speedup: 'there is no search for a speed yet',
-  bytes: 'there is no search for a size yet',
-  memory: 'there is no search for a memory bound yet',
-  drop: pruning,
-  scheme: pruning,
-  sparsity: pruning,
-  width: pruning,
-  effort: pruning,
-  seed: 'nothing is random in a build yet',
+  width: 'searches prune weights, not yet whole channels',
 };
 
 /** Words that the bundlers themselves take: an import with one of them is not ours. */
@@ -162,15 +223,45 @@ export const ownQuery = (query: string): string =>
     .filter((part) => !added.includes(part.split('=')[0]!))
     .join('&');
 
+/** Directives as options of a plugin or a configuration: what queries then say counts more. */
+export type DirectiveOptions = {
+  readonly [K in keyof Directives]?: string | number | boolean | undefined;
+};
+
+/** Options as words of a query. */
+const wordsOf = (options: object): [name: string, value: string | undefined][] =>
+  Object.entries(options).flatMap(([name, value]): [string, string][] =>
+    value === undefined ? [] : [[name, String(value)]],
+  );
+
 /**
  * Parses the query of an import, without `?`.
  *
- * @param target What is compiled for where the query does not say.
+ * @param options What stands where the query does not say, the first before the others.
  * @throws {EspalierError} UNKNOWN_DIRECTIVE, BAD_DIRECTIVE, LATER_DIRECTIVE
  */
-export function parseDirectives(query: string, target?: string): Directives {
+export function parseDirectives(
+  query: string,
+  ...options: readonly DirectiveOptions[]
+): Directives {
+  // Later ones replace earlier ones of the same name.
+  const said = new Map(
+    [...options.map(wordsOf).reverse(), words(query)].flatMap((some) => [...parseWords(some)]),
+  );
+  const all = names.map((name) => [
+    name,
+    said.has(name) ? said.get(name) : directives[name].default,
+  ]);
+  // The table's own parsers made the values.
+  return Object.fromEntries(all) as Directives;
+}
+
+/** Words with their values. */
+function parseWords(
+  said: readonly [name: string, value: string | undefined][],
+): ReadonlyMap<string, unknown> {
   const given = new Map<string, unknown>();
-  for (const [name, value] of words(query)) {
+  for (const [name, value] of said) {
     const later = Object.hasOwn(laterDirectives, name) ? laterDirectives[name] : undefined;
     if (later) throw laterDirective(name, later);
     if (!isDirective(name)) {
@@ -183,13 +274,7 @@ export function parseDirectives(query: string, target?: string): Directives {
     if (!text) throw badDirective(name, '', summary);
     given.set(name, parse(text));
   }
-  if (target !== undefined && !given.has('target')) given.set('target', parseTarget(target));
-  const all = names.map((name) => [
-    name,
-    given.has(name) ? given.get(name) : directives[name].default,
-  ]);
-  // The table's own parsers made the values.
-  return Object.fromEntries(all) as Directives;
+  return given;
 }
 
 /** The one form of equal queries: sorted, defaults left out. */

@@ -62,15 +62,65 @@ export const badOption = (name: string, value: string, hint: string): EspalierEr
 
 /** There are no inputs to calibrate on where the query says. */
 export const noSamples = (path: string, cause?: unknown): EspalierError =>
-  new EspalierError('NO_SAMPLES', `calib=${path}: there is no .npy file`, {
-    hint: 'name a .npy file or a folder of them, relative to the model',
+  new EspalierError('NO_SAMPLES', `calib=${path}: there is neither a picture nor a .npy file`, {
+    hint: 'name a .jpg, .png or .npy file, a folder of them, or a module, relative to the model',
     cause,
   });
 
-/** Inputs to calibrate on are not those of the model. */
-export const badSamples = (file: string, message: string): EspalierError =>
+/** Inputs to calibrate on are not those of the model, or cannot be read. */
+export const badSamples = (file: string, message: string, cause?: unknown): EspalierError =>
   new EspalierError('BAD_SAMPLES', `calib: ${file} ${message}`, {
-    hint: 'save inputs as the network takes them, several along a first axis',
+    hint: 'give pictures, or save inputs as the network takes them, several along a first axis',
+    cause,
+  });
+
+/** The configuration says how pictures become an input, and cannot be right. */
+export const badPreprocessing = (input: string, message: string): EspalierError =>
+  new EspalierError('BAD_PREPROCESSING', `preprocessing of ${input}: ${message}`, {
+    hint: 'x = (byte · scale − mean) / std; mean and std are one number, or one a channel',
+  });
+
+/** A module of the user's own cannot be loaded, or does not export what it should. */
+export const badModule = (file: string, message: string, cause?: unknown): EspalierError =>
+  new EspalierError('BAD_MODULE', `${file}: ${message}`, {
+    at: { file },
+    hint: 'docs/fit.md shows what configurations, tasks and modules of inputs export',
+    cause,
+  });
+
+/** The configuration has a word that means nothing. */
+export const unknownOptionIn = (file: string, name: string, hint: string): EspalierError =>
+  new EspalierError('UNKNOWN_OPTION_IN', `${file} sets ${JSON.stringify(name)}`, {
+    at: { file },
+    hint,
+  });
+
+/** The plan beside a model is not that of this model, device, inputs or compiler, and must not be replaced. */
+export const staleLock = (lock: string, what: string, command: string): EspalierError =>
+  new EspalierError('STALE_LOCK', `${lock} ${what}`, {
+    at: { file: lock },
+    hint: `run \`${command}\` and commit what it writes`,
+  });
+
+/** The plan beside a model cannot be read. */
+export const badLock = (lock: string, message: string, cause?: unknown): EspalierError =>
+  new EspalierError('BAD_LOCK', `${lock}: ${message}`, {
+    at: { file: lock },
+    hint: 'restore it from version control, or delete it and search again',
+    cause,
+  });
+
+/** A search is asked for, and the query wants the dense network. */
+export const nothingToSearch = (query: string): EspalierError =>
+  new EspalierError('NOTHING_TO_SEARCH', `${JSON.stringify(query)} asks for the dense network`, {
+    hint: 'add a device, such as target=s20, or a wish, such as speedup=1.5',
+  });
+
+/** A worker that searches ended. */
+export const searchStopped = (cause: unknown): EspalierError =>
+  new EspalierError('SEARCH_STOPPED', 'a thread of the search ended before its work did', {
+    hint: 'build again: what was finished is kept; with little memory, fewer threads help',
+    cause,
   });
 
 /** The model file cannot be read. */

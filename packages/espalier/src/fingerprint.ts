@@ -5,7 +5,14 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const packages = ['@espalier/runtime', '@espalier/ir', '@espalier/importers', '@espalier/compiler'];
+const packages = [
+  '@espalier/runtime',
+  '@espalier/ir',
+  '@espalier/importers',
+  '@espalier/sparsity',
+  '@espalier/compiler',
+  '@espalier/search',
+];
 
 let known: string | undefined;
 

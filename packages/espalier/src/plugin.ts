@@ -7,17 +7,19 @@ import { createRequire } from 'node:module';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { moduleText } from '@espalier/compiler';
 import { type CustomLayers, isTfjs } from '@espalier/importers';
+import type { Progress } from '@espalier/search';
 import { createUnplugin, type UnpluginInstance } from 'unplugin';
 import { type Adapter, adapters, type Framework } from './adapters/index.ts';
 import { type BuiltModel, buildModel, summarise } from './build.ts';
 import { openCache } from './cache.ts';
-import { isForeign, ownQuery, parseDirectives } from './directives.ts';
+import { readConfig } from './config.ts';
+import { type DirectiveOptions, isForeign, ownQuery, parseDirectives } from './directives.ts';
 import { explained } from './errors.ts';
 import { runtimeEntry } from './runtime-files.ts';
 import { openTypes } from './types.ts';
 
-/** What a project may set; nothing has to be. */
-export interface EspalierOptions {
+/** What a project may set; nothing has to be. Every directive is an option too: queries count more. */
+export interface EspalierOptions extends DirectiveOptions {
   /** Folder of compiled models; default `node_modules/.cache/espalier`. */
   readonly cache?: string;
   /** Where the types of the project's models are written, `false` for nowhere; default `espalier.d.ts`. */
@@ -26,6 +28,10 @@ export interface EspalierOptions {
   readonly target?: string;
   /** Importers of TF.js layers that are not Keras' own, by class name. */
   readonly customLayers?: CustomLayers;
+  /** Whether builds fail where the plan beside a model is missing or stale; default false. */
+  readonly frozen?: boolean;
+  /** Threads of a search; default as many as the machine runs at once. Results do not depend on it. */
+  readonly searchThreads?: number;
 }
 
 /** The id of a model: a path and a query. */
@@ -80,11 +86,30 @@ function locate(path: string, importer: string | undefined): string | undefined 
   }
 }
 
+/** Whether the bundler watches: then nobody waits for a search. */
+const isWatching = (): boolean =>
+  process.env.WEBPACK_SERVE === 'true' || process.env.ROLLUP_WATCH === 'true';
+
+/** How often a search says how far it is, in ms. */
+const announceEveryMs = 10_000;
+
+/** Tells of a search through the bundler's logger: that it begins, and now and then how far it is. */
+function announce(name: string, log: (line: string) => void): (progress: Progress) => void {
+  let lastMs = Number.NEGATIVE_INFINITY;
+  return ({ message }) => {
+    const nowMs = performance.now();
+    if (nowMs - lastMs < announceEveryMs) return;
+    lastMs = nowMs;
+    log(`${name}: fitting it to the device, ${message}`);
+  };
+}
+
 /** The plugin for all bundlers; each entry of the package takes its own. */
 export const espalier: UnpluginInstance<EspalierOptions | undefined, false> = createUnplugin<
   EspalierOptions | undefined,
   false
 >((options = {}, { framework }) => {
+  const { cache: _, types: __, frozen, searchThreads, customLayers, ...given } = options;
   const folder = resolve(options.cache ?? 'node_modules/.cache/espalier');
   const cache = openCache(folder);
   const types =
@@ -96,18 +121,32 @@ export const espalier: UnpluginInstance<EspalierOptions | undefined, false> = cr
   // Two modules with one query are one build, also while it is running.
   const building = new Map<string, Promise<BuiltModel>>();
 
-  function build(file: string, query: string): Promise<BuiltModel> {
+  function build(file: string, query: string, log: (line: string) => void): Promise<BuiltModel> {
     const id = `${file}?${query}`;
     const running = building.get(id);
     if (running) return running;
-    const started = buildModel(
-      file,
-      parseDirectives(query, target),
-      cache,
-      options.customLayers,
-    ).finally(() => building.delete(id));
+    const started = start(file, query, log).finally(() => building.delete(id));
     building.set(id, started);
     return started;
+  }
+
+  async function start(
+    file: string,
+    query: string,
+    log: (line: string) => void,
+  ): Promise<BuiltModel> {
+    const config = await readConfig(process.cwd(), file);
+    const directives = parseDirectives(query, { ...given, target }, ...config.directives);
+    const serve = adapter.serving?.() ?? isWatching();
+    const onProgress = announce(basename(file), log);
+    return buildModel(file, directives, cache, {
+      config,
+      customLayers,
+      serve,
+      frozen,
+      threads: searchThreads,
+      onProgress,
+    });
   }
 
   return {
@@ -134,9 +173,10 @@ export const espalier: UnpluginInstance<EspalierOptions | undefined, false> = cr
       this.addWatchFile(file);
       try {
         const startMs = performance.now();
-        const built = await build(file, own);
+        const log = (line: string) => adapter.log(line, this);
+        const built = await build(file, own, log);
         for (const path of built.externalFiles) this.addWatchFile(path);
-        adapter.log(summarise(basename(file), built, performance.now() - startMs), this);
+        log(summarise(basename(file), built, performance.now() - startMs));
         await types?.declare(file, own, built.program);
         const ssr = (rest[0] as { readonly ssr?: boolean } | undefined)?.ssr === true;
         const urls = await adapter.place(this, built, ssr);

@@ -5,7 +5,9 @@ import { basename, join } from 'node:path';
 import { modelType, moduleText } from '@espalier/compiler';
 import { type BuiltModel, buildModel } from './build.ts';
 import { type Cache, replaceFile } from './cache.ts';
+import { readConfig } from './config.ts';
 import { parseDirectives } from './directives.ts';
+import type { PlanOptions } from './fit/plan-model.ts';
 import { runtimeFiles, runtimeTypes } from './runtime-files.ts';
 
 /** What was written. */
@@ -28,8 +30,11 @@ export async function writeModel(
   query: string,
   folder: string,
   cache?: Cache,
+  options: PlanOptions = {},
 ): Promise<WrittenModel> {
-  const built = await buildModel(file, parseDirectives(query), cache);
+  const config = await readConfig(process.cwd(), file);
+  const directives = parseDirectives(query, ...config.directives);
+  const built = await buildModel(file, directives, cache, { ...options, config });
   const stem = basename(file).replace(/\.[^.]*$/, '');
   const runtime = Object.entries({ ...(await runtimeFiles()), ...(await runtimeTypes()) }).map(
     ([name, text]) => [join('espalier-runtime', name), text] as const,

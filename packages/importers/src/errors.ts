@@ -82,8 +82,11 @@ export const notInOnnx = (what: string): EspalierError =>
   });
 
 /** A file of an array is damaged, or of a kind that is not read. */
-export const badArray = (file: string, message: string): EspalierError =>
+export const badArray = (file: string, message: string, cause?: unknown): EspalierError =>
   new EspalierError('BAD_ARRAY', `${file}: ${message}`, {
     at: { file },
-    hint: 'save it with numpy.save, as float32 in C order',
+    hint: file.endsWith('.npy')
+      ? 'save it with numpy.save, as float32 in C order'
+      : 'write the file again; it may have been cut off',
+    cause,
   });

@@ -8,6 +8,7 @@ export { importedOps } from './onnx/ops/index.ts';
 export { type OnnxModel, type ReadOptions, readOnnx, readOnnxTensor } from './onnx/read.ts';
 export { surveyOnnx } from './onnx/survey.ts';
 export { writeOnnx } from './onnx/write.ts';
+export { type NamedTensors, readSafetensors, writeSafetensors } from './safetensors.ts';
 export type { OperatorUse, Survey } from './survey.ts';
 export { importedTfjsOps } from './tfjs/graph-model.ts';
 export { type ImportTfjsOptions, importTfjs, surveyTfjs, tfjsInputs } from './tfjs/import.ts';

@@ -106,13 +106,17 @@ export async function fit(
   checkReach(wishes, studied, denseCosts);
 
   const trials: Trial[] = [];
+  const tried = new Set<string>();
   let reason = layers.length === 0 ? 'no layer can be pruned' : 'no plan is faster';
-  for (const limits of wishes.slice(0, effort)) {
+  for (const limits of wishes) {
+    if (trials.length >= effort) break;
     const chosen = plan(dense, studied, limits, denseCosts, options);
     if (!chosen || chosen.every(({ scheme }) => scheme === 'none')) continue;
+    const key = chosen.map((choice, i) => studied[i]!.choices.indexOf(choice)).join();
+    if (tried.has(key)) continue;
+    tried.add(key);
     const message = `${(denseCosts.ms / (limits.ms ?? denseCosts.ms)).toFixed(2)} times as fast: fitting weights`;
     tell({ phase: 'plans', done: trials.length, total: wishes.length, message });
-    const key = chosen.map((choice, i) => studied[i]!.choices.indexOf(choice)).join();
     const attempted = await evaluator.attempt(key, chosen);
     const { ms, bytes, memoryBytes, score } = attempted;
     const trial: Trial = { ms, bytes, memoryBytes, score };

@@ -21,6 +21,6 @@ export {
 } from './fit.ts';
 export { type NewWeights, prunableLayers, withLayers } from './layers.ts';
 export type { Pin, Pins } from './pins.ts';
-export type { Feeds } from './runner.ts';
+export { createRun, type Feeds } from './runner.ts';
 export { type StrategyName, strategies } from './strategies/index.ts';
 export type { StudiedChoice } from './study.ts';

@@ -13,6 +13,8 @@ export interface Adapter {
   log(line: string, context: UnpluginBuildContext): void;
   /** Hands over the files of a model; the results are expressions in the module's code. */
   place(context: UnpluginBuildContext, built: BuiltModel, ssr: boolean): Promise<FileUrls>;
+  /** Whether it serves a page under development rather than builds; absent where the adapter cannot tell. */
+  serving?(): boolean;
   /** What goes before the module's code, if the expressions need anything. */
   header?(built: BuiltModel): string;
   /** The importing file's real path, where unplugin does not give that. */

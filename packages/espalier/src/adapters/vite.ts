@@ -18,6 +18,8 @@ export function vite({ folder }: AdapterSetup): Adapter {
   return {
     log: (line) => (config ? config.logger.info(line, { timestamp: true }) : console.info(line)),
 
+    serving: () => config?.command === 'serve',
+
     place: (context, built, ssr) =>
       eachFile(built, async (asset) => {
         if (server && ssr) {

@@ -9,6 +9,7 @@ import { build } from './commands/build.ts';
 import { calibrate } from './commands/calibrate.ts';
 import { devices } from './commands/devices.ts';
 import { inspect } from './commands/inspect.ts';
+import { search } from './commands/search.ts';
 
 /** Every command, by its name. */
 // biome-ignore lint/suspicious/noExplicitAny: citty's commands differ in the types of their arguments
@@ -17,6 +18,7 @@ const commands: Readonly<Record<string, CommandDef<any>>> = {
   calibrate,
   devices,
   inspect,
+  search,
 };
 
 const main = defineCommand({

@@ -5,11 +5,14 @@ import { type ArgsDef, type CommandDef, defineCommand } from 'citty';
 import { summarise } from '../../build.ts';
 import { directives } from '../../directives.ts';
 import { writeModel } from '../../write-model.ts';
+import { liveTable } from '../live-table.ts';
+import { projectCache } from '../model-argument.ts';
 
 const args = {
   model: {
     type: 'positional',
-    description: 'an .onnx or .tflite file, or a TF.js model.json',
+    description:
+      'an .onnx or .tflite file, or a TF.js model.json, with directives if wanted: net.onnx?target=s20',
     required: true,
   },
   out: { type: 'string', description: 'folder to write into', required: true },
@@ -18,6 +21,11 @@ const args = {
   weights: { type: 'string', description: directives.weights.summary },
   target: { type: 'string', description: directives.target.summary },
   exact: { type: 'boolean', description: directives.exact.summary },
+  frozen: {
+    type: 'boolean',
+    description: 'fail where the plan beside the model is missing or stale',
+    default: false,
+  },
 } as const satisfies ArgsDef;
 
 /** Compiles a model into a folder. */
@@ -28,9 +36,16 @@ export const build: CommandDef<typeof args> = defineCommand({
     const query = (['shape', 'input', 'weights', 'target', 'exact'] as const)
       .flatMap((name) => (args[name] ? [`${name}=${encodeURIComponent(`${args[name]}`)}`] : []))
       .join('&');
+    const [model = '', ...own] = args.model.split('?');
+    const whole = [own.join('?'), query].filter(Boolean).join('&');
+    const table = liveTable(process.stderr);
     const startMs = performance.now();
-    const { built, module, files } = await writeModel(args.model, query, args.out);
-    console.info(summarise(basename(args.model), built, performance.now() - startMs));
+    const { built, module, files } = await writeModel(model, whole, args.out, projectCache(), {
+      frozen: args.frozen,
+      onProgress: table.show,
+    });
+    table.close();
+    console.info(summarise(basename(model), built, performance.now() - startMs));
     console.info(`${module} and ${files.length - 1} files beside it`);
   },
 });

@@ -1,0 +1,37 @@
+// What threads of a search say to each other.
+
+import type { Tensor } from '@espalier/ir';
+import type { Attempted, Picked, Problem, StudiedChoice } from '@espalier/search';
+
+/** What a thread is started with. */
+export interface ThreadSetup {
+  /** The dense network, as text and the constants that text leaves out. */
+  readonly text: string;
+  readonly constants: ReadonlyMap<string, Tensor>;
+  readonly problem: Omit<Problem, 'metric'>;
+  /** Path of the task whose metric judges. */
+  readonly task: string | undefined;
+}
+
+/** One evaluation. */
+export type Request =
+  | { readonly kind: 'score' }
+  | { readonly kind: 'study'; readonly layer: number }
+  | { readonly kind: 'attempt'; readonly key: string; readonly chosen: readonly Picked[] };
+
+/** What an evaluation results in, by its kind. */
+export interface Results {
+  readonly score: number;
+  readonly study: readonly StudiedChoice[];
+  readonly attempt: Attempted;
+}
+
+/** What went wrong, as far as it can be sent. */
+export interface Trouble {
+  readonly message: string;
+  readonly code?: string;
+  readonly hint?: string;
+}
+
+/** An evaluation's end. */
+export type Answer = { readonly value: Results[keyof Results] } | { readonly trouble: Trouble };

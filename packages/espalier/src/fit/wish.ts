@@ -1,0 +1,43 @@
+// Whether a query asks for a search, and for what.
+
+import type { FitOptions, Limits, Pin, Pins } from '@espalier/search';
+import { type Directives, directives } from '../directives.ts';
+import { badDirective } from '../errors.ts';
+
+/** What is wished of a fit, besides the device and the inputs. */
+export type Wish = Pick<FitOptions, 'limits' | 'speedup' | 'drop' | 'effort' | 'seed' | 'pins'>;
+
+const constraints = ['latency', 'speedup', 'bytes', 'memory', 'scheme', 'sparsity'] as const;
+
+/**
+ * What a query asks of the search; `undefined` where the dense network is meant. A device as target asks for the
+ * fastest network within `drop`; the bare target `wasm` does not, nor do `drop=0`, `exact` and `precision=int8`.
+ *
+ * @throws {EspalierError} BAD_DIRECTIVE, for wishes that exclude each other
+ */
+export function wishOf(given: Directives, layers: Readonly<Record<string, Pin>>): Wish | undefined {
+  const { latency, speedup, bytes, memory, drop, scheme, sparsity, seed, effort } = given;
+  const asked = constraints.find((name) => given[name] !== undefined);
+  const pinned = Object.keys(layers).length > 0;
+  const lossy = drop > 0 && (drop !== directives.drop.default || pinned);
+  const denseOnly = given.exact
+    ? 'exact'
+    : given.precision === 'int8'
+      ? 'precision=int8'
+      : undefined;
+  if (denseOnly && asked)
+    throw badDirective(asked, String(given[asked]), `${denseOnly} is for the dense network`);
+  const onDevice = given.target !== directives.target.default && drop > 0;
+  if (denseOnly || (!asked && !lossy && !onDevice)) return undefined;
+  const limits: Limits = {
+    ...(latency !== undefined && { ms: latency }),
+    ...(bytes !== undefined && { bytes }),
+    ...(memory !== undefined && { memoryBytes: memory }),
+  };
+  const pins: Pins = {
+    ...(scheme !== undefined && { scheme }),
+    ...(sparsity !== undefined && { sparsity }),
+    layers,
+  };
+  return { limits, ...(speedup !== undefined && { speedup }), drop, effort, seed, pins };
+}

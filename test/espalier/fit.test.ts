@@ -1,0 +1,244 @@
+// Models that are fitted while an app is built: searches, plans beside the model, caches, dev servers, CI.
+
+import { spawn, spawnSync } from 'node:child_process';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeOnnx } from '@espalier/importers';
+import { EspalierError } from '@espalier/ir';
+import t, { type Test } from 'tap';
+import { type BuildOptions, buildModel, summarise } from '../../packages/espalier/src/build.ts';
+import { openCache } from '../../packages/espalier/src/cache.ts';
+import { parseDirectives } from '../../packages/espalier/src/directives.ts';
+import { lockModel } from '../../packages/espalier/src/fit/lock-model.ts';
+import { fitProject, pairedNetwork } from '../support/fit-project.ts';
+import { root } from '../support/sources.ts';
+
+t.setTimeout(240_000);
+delete process.env.CI; // its own tests set it
+
+/** Few choices are soon searched. */
+const query = 'target=laptop&calib=inputs&scheme=blockColumns&sparsity=0.4&drop=1&effort=2';
+
+const build = (folder: string, options: BuildOptions = {}, own = query, cached = true) =>
+  buildModel(
+    join(folder, 'net.onnx'),
+    parseDirectives(own),
+    cached ? openCache(join(folder, 'cache')) : undefined,
+    { threads: 1, ...options },
+  );
+
+const lock = (folder: string, own = query) =>
+  lockModel(join(folder, 'net.onnx'), parseDirectives(own), openCache(join(folder, 'cache')));
+
+async function failure(promise: Promise<unknown>): Promise<EspalierError | undefined> {
+  try {
+    await promise;
+    return undefined;
+  } catch (error) {
+    if (error instanceof EspalierError) return error;
+    throw error;
+  }
+}
+
+t.test('a device as target means a search, once', async (t) => {
+  const folder = fitProject(t);
+  const dense = await build(folder, {}, 'target=laptop&drop=0');
+  t.equal(dense.fit, undefined, 'no loss allowed means no search');
+  const messages: string[] = [];
+  const first = await build(folder, { onProgress: ({ message }) => messages.push(message) });
+  t.equal(first.fit?.plan?.accepted, true, `accepted: ${first.fit?.reason}`);
+  t.ok(messages.length >= 3, 'progress is told');
+  t.ok(first.weights.bytes.length < 0.8 * dense.weights.bytes.length, 'fewer weights ship');
+  t.match(summarise('net.onnx', first, 1000), /fitted: .* times as fast.*on 8 inputs/, 'one line');
+  const again = await build(folder);
+  t.equal(again.fromCache, true, 'the second time it is in the cache');
+  t.equal(again.weights.name, first.weights.name, 'the same bytes');
+  t.same(again.fit, first.fit, 'and the same reasons');
+});
+
+t.test('the same plan and bytes come of one thread or two, in any folder', async (t) => {
+  const own = 'target=laptop&drop=0.5&effort=3'; // synthetic inputs, all schemes
+  const [a, b] = [fitProject(t), fitProject(t)];
+  const one = await build(a, { threads: 1 }, own);
+  const two = await build(b, { threads: 2 }, own);
+  t.equal(one.fit?.plan?.accepted, true, `accepted: ${one.fit?.reason}`);
+  t.equal(one.fit?.plan?.inputs.kind, 'synthetic', 'nobody gave inputs, and the plan says so');
+  t.match(summarise('net.onnx', one, 1), /synthetic inputs/, 'and the line');
+  t.same(one.fit, two.fit, 'the plan');
+  for (const asset of ['plain', 'relaxed', 'weights'] as const)
+    t.equal(one[asset].name, two[asset].name, `${asset}, whose name is its digest`);
+});
+
+t.test('with a plan beside the model a build only compiles', async (t) => {
+  const folder = fitProject(t);
+  const searched = await build(folder);
+  await lock(folder);
+  const options = { frozen: true, onProgress: () => t.fail('nothing is searched') };
+  const built = await build(folder, options, query, false);
+  t.equal(built.fit?.from, 'lock', 'from the plan');
+  for (const asset of ['plain', 'relaxed', 'weights'] as const)
+    t.equal(built[asset].name, searched[asset].name, `${asset} is that of the search`);
+  t.ok(
+    built.externalFiles.some((file) => file.endsWith('net.espalier.json')),
+    'a change of the plan makes the bundler build again',
+  );
+  t.equal(
+    (await build(folder, { serve: true }, query, false)).fit?.from,
+    'lock',
+    'dev takes it too',
+  );
+  rmSync(join(folder, 'inputs'), { recursive: true });
+  t.equal((await build(folder, options, query, false)).fit?.from, 'lock', 'inputs are not needed');
+});
+
+t.test('several plans lie beside one model', async (t) => {
+  const folder = fitProject(t);
+  const other = query.replace('0.4', '0.6');
+  await lock(folder);
+  await lock(folder, other);
+  const options = { frozen: true };
+  const [first, second] = [await build(folder, options), await build(folder, options, other)];
+  t.equal(first.fit?.from, 'lock', 'the first');
+  t.equal(second.fit?.from, 'lock', 'the second');
+  t.ok(second.weights.bytes.length < first.weights.bytes.length, 'each with its own weights');
+});
+
+t.test('a plan that is stale is not taken', async (t) => {
+  const folder = fitProject(t);
+  await lock(folder);
+  const network = pairedNetwork();
+  const { inputs, outputs } = network;
+  writeFileSync(join(folder, 'net.onnx'), writeOnnx({ inputs, outputs: outputs.slice() }));
+  t.equal((await build(folder)).fit?.from, 'lock', 'the same bytes are the same model');
+  const renamed = { inputs, outputs: [{ name: 'z', node: outputs[0]!.node }] };
+  writeFileSync(join(folder, 'net.onnx'), writeOnnx(renamed));
+  const built = await build(folder);
+  t.equal(built.fit?.from, 'search', 'another model is searched anew');
+  t.match(summarise('net.onnx', built, 1), /stale: the model has changed/, 'and the line says why');
+
+  const frozen = await failure(build(folder, { frozen: true }));
+  t.equal(frozen?.code, 'STALE_LOCK', 'frozen builds fail');
+  t.match(frozen?.hint, /espalier search '.*net\.onnx\?.*sparsity=0\.4/, 'with the command to run');
+  const missing = await failure(build(folder, { frozen: true }, `${query}&seed=2`));
+  t.match(missing?.message, /has no plan/, 'also where there is none');
+  process.env.CI = 'true';
+  t.teardown(() => {
+    delete process.env.CI;
+  });
+  t.equal((await failure(build(folder)))?.code, 'STALE_LOCK', 'CI fails where a plan is stale');
+  t.equal((await build(folder, {}, `${query}&seed=2`)).fit?.from, 'search', 'and searches without');
+});
+
+t.test('weights that do not belong to the plan are noticed', async (t) => {
+  const folder = fitProject(t);
+  await lock(folder);
+  const path = join(folder, 'net.espalier.safetensors');
+  const bytes = readFileSync(path);
+  bytes[bytes.length - 2]! ^= 1;
+  writeFileSync(path, bytes);
+  const error = await failure(build(folder, { frozen: true }));
+  t.match(error?.message, /weights are not those/, 'one bit');
+  writeFileSync(path, bytes.subarray(0, 20));
+  t.equal((await failure(build(folder)))?.code, 'BAD_LOCK', 'a part');
+  writeFileSync(
+    join(folder, 'net.espalier.json'),
+    '{"format": "espalier lock 1", "plans": {"": 1}}',
+  );
+  t.equal((await failure(build(folder)))?.code, 'BAD_LOCK', 'an entry that is none');
+});
+
+t.test('while developing the dense network is there at once', async (t) => {
+  const folder = fitProject(t);
+  const served = await build(folder, { serve: true, onProgress: () => t.fail('no search') });
+  const dense = await build(folder, {}, 'target=laptop&drop=0');
+  t.equal(served.weights.name, dense.weights.name, 'dense');
+  t.match(summarise('net.onnx', served, 1), /dense while developing/, 'and the line says so');
+});
+
+t.test('wishes that cannot come true, or exclude each other, say so', async (t) => {
+  const folder = fitProject(t);
+  const code = async (own: string) => (await failure(build(folder, {}, own)))?.code;
+  const few = 'target=laptop&calib=inputs&scheme=blockColumns&sparsity=0.4';
+  t.equal(await code(`${few}&speedup=100`), 'UNREACHABLE', 'too fast');
+  t.equal(await code(`${few}&bytes=1k`), 'UNREACHABLE', 'too small');
+  t.equal(await code('speedup=2&precision=int8'), 'BAD_DIRECTIVE', 'eight bits are dense');
+  t.equal(await code('speedup=2&exact'), 'BAD_DIRECTIVE', 'exact is dense');
+  t.equal(
+    await code(`${few}&calib=nowhere`.replace('calib=inputs&', '')),
+    'NO_SAMPLES',
+    'no inputs',
+  );
+});
+
+/** Runs the command, and kills it once it has written something, if asked to. */
+function search(t: Test, folder: string, kill: boolean): Promise<{ stdout: string }> {
+  const words = ['packages/espalier/src/cli/index.ts', 'search'].map((w) =>
+    w.includes('/') ? join(root, w) : w,
+  );
+  const child = spawn(
+    process.execPath,
+    [
+      '--import',
+      import.meta.resolve('tsx'),
+      '--conditions=espalier-source',
+      ...words,
+      'net.onnx?target=laptop&calib=inputs&drop=0.001&effort=6',
+      '--threads',
+      '1',
+      '--json',
+    ],
+    { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  let stdout = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk;
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    if (kill && /plans [1-9]/.test(String(chunk))) child.kill('SIGKILL');
+  });
+  return new Promise((resolve) => {
+    child.on('close', (status, signal) => {
+      t.equal(
+        kill ? signal : status,
+        kill ? 'SIGKILL' : 0,
+        kill ? 'it was killed' : 'it ended well',
+      );
+      resolve({ stdout });
+    });
+  });
+}
+
+t.test('a search that is killed goes on where it was', async (t) => {
+  const [a, b] = [fitProject(t), fitProject(t)];
+  await search(t, a, true);
+  const resumed = JSON.parse((await search(t, a, false)).stdout);
+  const whole = JSON.parse((await search(t, b, false)).stdout);
+  t.ok(resumed.evaluations.found >= 4, `${resumed.evaluations.found} evaluations were there`);
+  t.equal(
+    resumed.evaluations.found + resumed.evaluations.computed,
+    whole.evaluations.computed,
+    'and only the others were made',
+  );
+  t.same(resumed.plan, whole.plan, 'the plan is the same');
+  const text = (folder: string) => readFileSync(join(folder, 'net.espalier.json'), 'utf8');
+  t.equal(text(a), text(b), 'byte for byte');
+});
+
+t.test('the command says what is wrong', async (t) => {
+  const folder = fitProject(t);
+  const run = (...words: string[]) =>
+    spawnSync(
+      process.execPath,
+      [
+        '--import',
+        import.meta.resolve('tsx'),
+        '--conditions=espalier-source',
+        join(root, 'packages/espalier/src/cli/index.ts'),
+        ...words,
+      ],
+      { cwd: folder, encoding: 'utf8' },
+    );
+  const dense = run('search', 'net.onnx');
+  t.equal(dense.status, 1, 'nothing to search');
+  t.match(dense.stderr, /asks for the dense network/, 'and why');
+});
