@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { writeOnnx } from '@espalier/importers';
 import { EspalierError } from '@espalier/ir';
 import t, { type Test } from 'tap';
-import { type BuildOptions, buildModel, summarise } from '../../packages/espalier/src/build.ts';
+import { type BuildOptions, buildModel } from '../../packages/espalier/src/build.ts';
 import { openCache } from '../../packages/espalier/src/cache.ts';
 import { parseDirectives } from '../../packages/espalier/src/directives.ts';
 import { lockModel } from '../../packages/espalier/src/fit/lock-model.ts';
+import { summarise } from '../../packages/espalier/src/summarise.ts';
 import { fitProject, pairedNetwork } from '../support/fit-project.ts';
 import { root } from '../support/sources.ts';
 

@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { surveyTfjs } from '@espalier/importers';
 import { build as bundle } from 'esbuild';
 import t, { type Test } from 'tap';
-import { buildModel, surveyModel } from '../../packages/espalier/src/build.ts';
+import { buildModel } from '../../packages/espalier/src/build.ts';
 import { openCache } from '../../packages/espalier/src/cache.ts';
 import { parseDirectives } from '../../packages/espalier/src/directives.ts';
 import { espalier } from '../../packages/espalier/src/plugin.ts';
+import { surveyModel } from '../../packages/espalier/src/read-model.ts';
 import { floats, graphModel, inMemory, writeTfjs } from '../support/tfjs-model.ts';
 
 /** `y = relu(x + c)`. */

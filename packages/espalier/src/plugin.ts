@@ -10,12 +10,13 @@ import { type CustomLayers, isTfjs } from '@espalier/importers';
 import type { Progress } from '@espalier/search';
 import { createUnplugin, type UnpluginInstance } from 'unplugin';
 import { type Adapter, adapters, type Framework } from './adapters/index.ts';
-import { type BuiltModel, buildModel, summarise } from './build.ts';
+import { type BuiltModel, buildModel } from './build.ts';
 import { openCache } from './cache.ts';
 import { readConfig } from './config.ts';
 import { type DirectiveOptions, isForeign, ownQuery, parseDirectives } from './directives.ts';
 import { explained } from './errors.ts';
 import { runtimeEntry } from './runtime-files.ts';
+import { summarise } from './summarise.ts';
 import { openTypes } from './types.ts';
 
 /** What a project may set; nothing has to be. Every directive is an option too: queries count more. */

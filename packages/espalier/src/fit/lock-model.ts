@@ -1,10 +1,12 @@
 // `espalier search`: searches for a plan, and writes it beside the model.
 
 import type { Graph } from '@espalier/ir';
-import { type BuildOptions, openBuild, readModel } from '../build.ts';
+import type { BuildOptions } from '../build.ts';
 import type { Cache } from '../cache.ts';
 import { type Directives, normalise } from '../directives.ts';
 import { nothingToSearch } from '../errors.ts';
+import { openBuild } from '../open-build.ts';
+import { readModel } from '../read-model.ts';
 import { type LockEntry, writeLock } from './lock.ts';
 import { identityOf, makePlan } from './plan-model.ts';
 
@@ -30,7 +32,7 @@ export async function lockModel(
   cache: Cache | undefined,
   options: BuildOptions = {},
 ): Promise<LockedModel> {
-  const opened = await openBuild(file, directives, options);
+  const opened = await openBuild(file, directives, options.config);
   const { planning } = opened;
   const query = normalise(directives);
   if (!planning) throw nothingToSearch(query);

@@ -10,6 +10,7 @@ import type { NewWeights, PlannedLayer, Trial } from '@espalier/search';
 import { replaceFile } from '../cache.ts';
 import { badLock } from '../errors.ts';
 import type { InputKind } from '../inputs/index.ts';
+import type { External } from '../read-model.ts';
 
 /** What a plan depends on, each by its digest. */
 export interface Identity {
@@ -19,14 +20,6 @@ export interface Identity {
   readonly device: string;
   readonly inputs: string;
   readonly compiler: string;
-}
-
-/** Data beside the model, as it was read. */
-export interface External {
-  readonly location: string;
-  readonly offset: number;
-  readonly length: number;
-  readonly sha256: string;
 }
 
 /** What a search found out. */

@@ -1,23 +1,17 @@
 // What becomes of a model that is to fit a device: the plan beside it where that is valid, else a search; while
 // developing, the dense network at once.
 
-import { createHash } from 'node:crypto';
 import { type Profile, showProfile } from '@espalier/compiler';
 import type { Graph } from '@espalier/ir';
 import { type NewWeights, type Progress, withLayers } from '@espalier/search';
 import type { Cache } from '../cache.ts';
+import { sha256 } from '../digest.ts';
 import { staleLock } from '../errors.ts';
 import { fingerprint } from '../fingerprint.ts';
 import type { CalibrationInputs } from '../inputs/index.ts';
 import type { Preprocessing } from '../inputs/preprocess.ts';
-import {
-  type External,
-  type Identity,
-  type LockEntry,
-  lockPath,
-  type PlanRecord,
-  readLock,
-} from './lock.ts';
+import type { External } from '../read-model.ts';
+import { type Identity, type LockEntry, lockPath, type PlanRecord, readLock } from './lock.ts';
 import { canonical, searchModel } from './search-model.ts';
 import type { FoundTask } from './task.ts';
 import type { Wish } from './wish.ts';
@@ -54,8 +48,6 @@ export type Decision =
   | { readonly kind: 'dense'; readonly reason: string }
   /** `stale` says what has changed since the plan beside the model was written. */
   | { readonly kind: 'search'; readonly stale: string | undefined };
-
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** What a plan depends on. */
 export const identityOf = ({ wish, profile, inputs, task, model }: Planning): Identity => ({

@@ -2,8 +2,8 @@
 
 import { basename } from 'node:path';
 import { type ArgsDef, type CommandDef, defineCommand } from 'citty';
-import { summarise } from '../../build.ts';
 import { directives } from '../../directives.ts';
+import { summarise } from '../../summarise.ts';
 import { writeModel } from '../../write-model.ts';
 import { liveTable } from '../live-table.ts';
 import { projectCache } from '../model-argument.ts';

@@ -4,8 +4,8 @@ import { compile } from '@espalier/compiler';
 import type { OperatorUse, Survey } from '@espalier/importers';
 import { costs, type Graph, macs, parameterBytes, print, showType } from '@espalier/ir';
 import { type ArgsDef, type CommandDef, defineCommand } from 'citty';
-import { readModelFile, surveyModel } from '../../build.ts';
 import { directives, parseDirectives } from '../../directives.ts';
+import { readModelFile, surveyModel } from '../../read-model.ts';
 
 const args = {
   model: {

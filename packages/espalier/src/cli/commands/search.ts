@@ -3,9 +3,9 @@
 import { basename, relative } from 'node:path';
 import type { Trial } from '@espalier/search';
 import { type ArgsDef, type CommandDef, defineCommand } from 'citty';
-import { describeFit } from '../../build.ts';
 import { badOption } from '../../errors.ts';
 import { lockModel } from '../../fit/lock-model.ts';
+import { describeFit } from '../../summarise.ts';
 import { liveTable, textTable } from '../live-table.ts';
 import { parseModelArgument, projectCache } from '../model-argument.ts';
 

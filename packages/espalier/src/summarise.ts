@@ -1,0 +1,34 @@
+// One line about a build, for the bundler's log.
+
+import type { BuiltModel } from './build.ts';
+import type { PlanRecord } from './fit/lock.ts';
+
+/** How a model came to fit its device. */
+export interface FitNote {
+  readonly from: 'lock' | 'search' | 'dense';
+  readonly reason: string;
+  readonly plan?: PlanRecord;
+  /** What had changed since the plan beside the model was written. */
+  readonly stale?: string;
+}
+/** One line about a build: what ships, how it was made, and how it came to fit its device. */
+export function summarise(name: string, built: BuiltModel, ms: number): string {
+  const kB = (bytes: number) => `${Math.ceil(bytes / 1000)} kB`;
+  const { plain, weights, fromCache, fit } = built;
+  const verb = fit?.from === 'search' ? 'searched and compiled' : 'compiled';
+  const how = fromCache ? 'from the cache' : `${verb} in ${(ms / 1000).toFixed(1)} s`;
+  const line = `${name}: ${kB(plain.bytes.length)} of code, ${kB(weights.bytes.length)} of weights, ${how}`;
+  return fit ? `${line}; ${describeFit(fit)}` : line;
+}
+
+/** What was decided about a device, in a few words. */
+export function describeFit({ plan, reason, from, stale }: FitNote): string {
+  if (!plan) return reason;
+  const { dense, shipped, device, source, inputs, accepted } = plan;
+  const on = `${inputs.count} ${inputs.kind === 'synthetic' ? 'synthetic inputs' : 'inputs'}`;
+  const times = `${shipped.ms.toPrecision(3)} ms on ${device} (${source}) instead of ${dense.ms.toPrecision(3)}`;
+  const what = accepted ? `fitted: ${reason}, ${times}` : `dense ships: ${reason}`;
+  const plans = from === 'lock' ? ', plan beside the model' : '';
+  const old = stale ? ` (the plan beside the model is stale: ${stale})` : '';
+  return `${what}, judged on ${on}${plans}${old}`;
+}
