@@ -7,9 +7,9 @@ import { skipWithoutChromium } from '../test/support/browser.ts';
 import { hasSharedData } from '../test/support/shared-data.ts';
 import { skeletonCases } from '../test/support/trained-models.ts';
 import { atLeast, type Bar, type Report, type Row } from './bars.ts';
-import { type EngineName, engineNames, engines, type HostName } from './peers/engines.ts';
-import { type Host, startHost } from './peers/host.ts';
-import type { Network } from './peers/network.ts';
+import { compare } from './peers/compare.ts';
+import type { HostName } from './peers/engines.ts';
+import { startHost } from './peers/host.ts';
 import { writeForAll } from './peers/write-for-all.ts';
 
 /** The networks of the bars. */
@@ -23,80 +23,6 @@ const wishes = {
   chromium: { mean: 1.8, each: 1.15, own: { resnet18: 2.5 } },
   node: { mean: 2, each: 1.2, own: {} },
 } as const satisfies Record<HostName, unknown>;
-
-const rounds = 4;
-const runsARound = 6;
-
-/** Outputs of an engine that differ more from ours are those of another network. */
-const tolerance = 1e-3;
-
-interface Timing {
-  readonly min: number;
-  readonly median: number;
-  readonly max: number;
-}
-
-function summary(times: readonly number[]): Timing {
-  const sorted = [...times].sort((a, b) => a - b);
-  return { min: sorted[0]!, median: sorted[sorted.length >> 1]!, max: sorted.at(-1)! };
-}
-
-/** One network in every engine of a place, turn and turn about, after all are warm. */
-async function compare(
-  network: Network,
-  place: HostName,
-  host: Host,
-  unwritten: ReadonlyMap<EngineName, string>,
-): Promise<{ rows: Row[]; ratio: number | undefined }> {
-  const names = engineNames.filter((name) => engines[name].hosts.some((each) => each === place));
-  const empty = new Map<EngineName, string>(unwritten);
-  const contenders = new Map<EngineName, Awaited<ReturnType<Host['contender']>>>();
-  for (const name of names) {
-    if (empty.has(name)) continue;
-    const contender = await host.contender(name);
-    try {
-      await contender.open(network.name);
-      const error = await contender.error();
-      if (!(error <= tolerance)) throw new Error(`its outputs differ by ${error.toExponential(1)}`);
-      contenders.set(name, contender);
-    } catch (error) {
-      empty.set(name, error instanceof Error ? error.message : String(error));
-      await contender.close();
-    }
-  }
-  const times = new Map(names.map((name) => [name, [] as number[]]));
-  for (let round = 0; round < rounds; round++)
-    for (const [name, contender] of contenders)
-      times.get(name)!.push(...(await contender.time(runsARound)));
-  const peak = (await contenders.get('Espalier')?.peak()) ?? Number.NaN;
-  for (const contender of contenders.values()) await contender.close();
-
-  const timings = new Map([...contenders.keys()].map((name) => [name, summary(times.get(name)!)]));
-  const round = (value: number, digits: number) => Number(value.toFixed(digits));
-  const ours = timings.get('Espalier');
-  const rows = names.map((name): Row => {
-    const timing = timings.get(name);
-    const cell = { network: network.name, place, engine: name };
-    if (!timing) return { ...cell, empty: empty.get(name) ?? '' };
-    const gflops = network.flops / timing.median / 1e6;
-    return {
-      ...cell,
-      minMs: round(timing.min, 2),
-      medianMs: round(timing.median, 2),
-      maxMs: round(timing.max, 2),
-      gflops: round(gflops, 1),
-      ofPeak: round(gflops / peak, 2),
-      ratio: ours ? round(timing.median / ours.median, 2) : null,
-      ratioOfMinima: ours ? round(timing.min / ours.min, 2) : null,
-    };
-  });
-  timings.delete('Espalier');
-  if (!ours || timings.size === 0) return { rows, ratio: undefined };
-  return {
-    rows,
-    ratio: Math.min(...[...timings.values()].map(({ median }) => median)) / ours.median,
-  };
-}
 
 /** The bars of one place. The mean is asked for only where every network of the bars was run. */
 function barsOf(place: HostName, ratios: ReadonlyMap<string, number>): Bar[] {

@@ -5,7 +5,6 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { moduleText } from '@espalier/compiler';
 import { build } from 'esbuild';
-import { filledOnnx } from '../../test/support/filled-onnx.ts';
 import { tfjs } from './convert/tfjs.ts';
 import { tflite } from './convert/tflite.ts';
 import { toPeer } from './convert/to-peer.ts';
@@ -40,7 +39,7 @@ export const engines = {
     hosts: ['node', 'chromium'],
     assets: () => dirname(require.resolve('onnxruntime-web/wasm')),
     async write(network, folder) {
-      writeFileSync(join(folder, 'net.onnx'), filledOnnx(network.from));
+      writeFileSync(join(folder, 'net.onnx'), network.onnx());
     },
   },
   // Made for browsers; in Node it runs only with globals put in its way.

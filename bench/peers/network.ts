@@ -3,8 +3,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Compiled } from '@espalier/compiler';
-import { importOnnx } from '@espalier/importers';
+import { importOnnx, writeOnnx } from '@espalier/importers';
 import { type Graph, macs } from '@espalier/ir';
+import { filledOnnx } from '../../test/support/filled-onnx.ts';
 import { start } from '../../test/support/run-compiled.ts';
 import type { ModelCase } from '../../test/support/trained-models.ts';
 import type { Task } from './task.ts';
@@ -12,10 +13,10 @@ import type { Task } from './task.ts';
 /** What every engine is given. */
 export interface Network {
   readonly name: string;
-  /** The case that it was read from. */
-  readonly from: ModelCase;
   readonly graph: Graph;
   readonly compiled: Compiled;
+  /** The bytes of an ONNX file with all weights. */
+  onnx(): Uint8Array;
   /** Floating-point operations of one run: two a multiply-add. */
   readonly flops: number;
 }
@@ -23,12 +24,21 @@ export interface Network {
 const bytes = (data: ArrayLike<number>): Uint8Array =>
   new Uint8Array(Float32Array.from(data).buffer);
 
-/** Imports and compiles a case, and writes its task, with our own outputs as those that are expected. */
-export function writeNetwork(from: ModelCase, folder: string): Network {
-  const graph = importOnnx(readFileSync(from.file), {
+/**
+ * Imports and compiles a case, and writes its task, with our own outputs as those that are expected.
+ *
+ * @param change Makes another network of it, such as one with fewer weights.
+ */
+export function writeNetwork(
+  from: ModelCase,
+  folder: string,
+  change?: (graph: Graph) => Graph,
+): Network {
+  const original = importOnnx(readFileSync(from.file), {
     file: from.file,
     fill: (tensor: string) => from.fill?.(tensor),
   });
+  const graph = change ? change(original) : original;
   const running = start(graph);
   const feeds = Object.entries(from.inputs).map(([name, { shape, data }]) => {
     return [name, { type: { dtype: 'f32', shape }, data }] as const;
@@ -48,5 +58,11 @@ export function writeNetwork(from: ModelCase, folder: string): Network {
     }),
   };
   writeFileSync(join(folder, 'task.json'), JSON.stringify(task));
-  return { name: from.model, from, graph, compiled: running.compiled, flops: 2 * macs(graph) };
+  return {
+    name: from.model,
+    graph,
+    compiled: running.compiled,
+    flops: 2 * macs(graph),
+    onnx: () => (change ? writeOnnx(graph) : filledOnnx(from)),
+  };
 }

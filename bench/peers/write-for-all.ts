@@ -2,6 +2,7 @@
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Graph } from '@espalier/ir';
 import type { ModelCase } from '../../test/support/trained-models.ts';
 import { type EngineName, engineNames, engines } from './engines.ts';
 import { type Network, writeNetwork } from './network.ts';
@@ -10,8 +11,9 @@ import { type Network, writeNetwork } from './network.ts';
 export async function writeForAll(
   from: ModelCase,
   root: string,
+  change?: (graph: Graph) => Graph,
 ): Promise<{ network: Network; unwritten: Map<EngineName, string> }> {
-  const network = writeNetwork(from, join(root, from.model));
+  const network = writeNetwork(from, join(root, from.model), change);
   const unwritten = new Map<EngineName, string>();
   for (const name of engineNames) {
     const folder = join(root, from.model, name);

@@ -1,5 +1,4 @@
-import type { Node } from '@espalier/ir';
-import { parseScalar } from '@espalier/ir';
+import { type Node, type OpNode, parseScalar } from '@espalier/ir';
 import t from 'tap';
 import { agrees, caseOf, type Operands, worstError } from '../support/agrees.ts';
 import { type Keep, masked, masks } from '../support/masks.ts';
@@ -61,6 +60,38 @@ t.test('planes agree for rows of any length', async (t) => {
           withKernel(kernel),
         );
 });
+
+t.test(
+  'planes are written into the margins that a reader wishes for, several short rows at a time',
+  async (t) => {
+    const keep = masks(1, false)['a half']!;
+    for (const kernel of ['conv-planes-1', 'conv-planes-2'])
+      for (const columns of [1, 3, 4, 7, 14, 27, 30])
+        agrees(
+          t,
+          caseOf((operands) => {
+            const { b, constant } = operands;
+            const wide = convolve(keep, [7, columns], flat)(operands) as OpNode; // the builder made it just now
+            const added = b.withEpilogue(wide, parseScalar('max(a0 + a1, 0)'), [
+              operands.input(2, 21, 7, columns),
+            ]);
+            const attrs = {
+              stride: [1, 1],
+              dilation: [1, 1],
+              pads: [1, 1, 1, 1],
+              groups: 21,
+            } as const;
+            return b.conv(added, constant(21, 1, 3, 3), constant(21), attrs);
+          }),
+          `${kernel}, ${columns} columns`,
+          1e-5,
+          {
+            pick: (_node, able) =>
+              able.find(({ name }) => name === kernel || name === 'depthwise-planes') ?? able[0],
+          },
+        );
+  },
+);
 
 // As for dense tiles: a tenth of the bar for a whole network.
 const tiled = 2e-5;

@@ -61,8 +61,9 @@ export async function serve(
       return;
     }
     const type = mimeTypes[extname(file)] ?? 'application/octet-stream';
-    response.writeHead(200, { ...headers, 'content-type': type });
-    createReadStream(file).pipe(response);
+    const length = statSync(file).size;
+    response.writeHead(200, { ...headers, 'content-type': type, 'content-length': length });
+    createReadStream(file, { highWaterMark: 2 ** 20 }).pipe(response);
   });
   await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
   // A server that listens on a port has an address of this kind.

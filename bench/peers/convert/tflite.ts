@@ -1,6 +1,11 @@
 // Writes a network as a TFLite file. Numbers are those of TensorFlow's schema.fbs.
 
-import { type Field, writeTflite } from '../../../test/support/write-tflite.ts';
+import {
+  type Field,
+  type WrittenOperator,
+  type WrittenTensor,
+  writeTflite,
+} from '../../../test/support/write-tflite.ts';
 import {
   type Activation,
   fuseActivations,
@@ -156,12 +161,43 @@ function written(op: PeerOp): Written {
   }
 }
 
+/** DENSIFY, which says that a sparse tensor is read as if it were dense. */
+const densify = { builtin: 124, options: 99 } as const;
+
+/** A matrix `[O, …, K]` without its zeros, the last axis compressed. */
+function compressed(shape: readonly number[], data: Float32Array): WrittenTensor {
+  const columns = shape.at(-1)!;
+  const segments = [0];
+  const indices: number[] = [];
+  const kept: number[] = [];
+  for (let begin = 0; begin < data.length; begin += columns) {
+    for (let column = 0; column < columns; column++) {
+      const weight = data[begin + column]!;
+      if (weight === 0) continue;
+      indices.push(column);
+      kept.push(weight);
+    }
+    segments.push(indices.length);
+  }
+  const outer = shape.slice(0, -1).map((size) => ({ size }));
+  const order = shape.map((_, axis) => axis);
+  const dimensions = [...outer, { segments, indices }];
+  return { shape, data: Float32Array.from(kept), sparsity: { order, dimensions } };
+}
+
+/** The weights of a convolution of one position of which most are zero: those a kernel for sparse tensors exists for. */
+function mostlyZeros({ attrs }: PeerOp, operand: number, { shape, data }: PeerTensor) {
+  if (attrs.kind !== 'conv' || operand !== 1 || !(data instanceof Float32Array)) return undefined;
+  const zeros = data.reduce((count, weight) => count + Number(weight === 0), 0);
+  return shape[1]! * shape[2]! === 1 && zeros >= data.length / 2 ? data : undefined;
+}
+
 const weave = (a: readonly number[], b: readonly number[]) => a.flatMap((n, i) => [n, b[i]!]);
 
 /** The bytes of a `.tflite` file. */
 export function tflite(original: PeerGraph): Uint8Array {
   const graph = padBefore(fuseActivations(original, accepts), () => false);
-  const tensors: PeerTensor[] = [];
+  const tensors: WrittenTensor[] = [];
   const numbers = new Map<PeerTensor, number>();
   const numberOf = (tensor: PeerTensor): number => {
     const known = numbers.get(tensor);
@@ -171,9 +207,18 @@ export function tflite(original: PeerGraph): Uint8Array {
   };
   const integers = (shape: readonly number[], values: readonly number[]): number =>
     numberOf({ shape, data: Int32Array.from(values) });
-  const operators = graph.ops.map((op) => {
+  const operators = graph.ops.flatMap((op): WrittenOperator[] => {
     const { builtin, options = 0, fields = [], extra = [] } = written(op);
-    const inputs = op.inputs.map(numberOf);
+    const before: WrittenOperator[] = [];
+    const inputs = op.inputs.map((tensor, operand) => {
+      const { shape } = tensor;
+      const zeros = mostlyZeros(op, operand, tensor);
+      if (!zeros) return numberOf(tensor);
+      const stored = tensors.push(compressed(shape, zeros)) - 1;
+      const dense = numberOf({ shape });
+      before.push({ ...densify, inputs: [stored], outputs: [dense] });
+      return dense;
+    });
     for (const values of extra) inputs.push(integers([values.length], values));
     if (op.attrs.kind === 'pad') {
       const { before, after, value } = op.attrs;
@@ -181,7 +226,8 @@ export function tflite(original: PeerGraph): Uint8Array {
       if (value !== 0) inputs.push(numberOf({ shape: [1], data: Float32Array.of(value) }));
     }
     const version = versions[builtin] ?? 1;
-    return { builtin, version, options, fields, inputs, outputs: [numberOf(op.output)] };
+    const outputs = [numberOf(op.output)];
+    return [...before, { builtin, version, options, fields, inputs, outputs }];
   });
   const ports = { inputs: graph.inputs.map(numberOf), outputs: graph.outputs.map(numberOf) };
   return writeTflite({ tensors, operators, ...ports });

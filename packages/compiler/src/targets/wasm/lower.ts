@@ -101,9 +101,9 @@ export function lower(
   const order = topologicalOrder(graph);
   const choice = { ...options, constantBytes: constantBytes(order) };
   const chosen = chooseKernels(graph, choice, isAlias);
-  const margins = wishedMargins(chosen);
+  const marginIn = wishedMargins(chosen);
   const outputs = new Set(graph.outputs.map(({ node }) => node));
-  const placements = findPlacements({ chosen, margins, outputs });
+  const placements = findPlacements({ chosen, marginIn, outputs });
   const wholes = new Map<OpNode, View>();
 
   /** A new buffer for a value, cleared around where it has a halo. */
@@ -172,7 +172,7 @@ export function lower(
     const { shape } = node.type;
     const steps = shape.map(() => 1);
     const part = sliced(wholeOf(placement), placement.starts, shape, steps);
-    return { ...part, halo: (margins.get(node) ?? noMargin).halo };
+    return { ...part, halo: marginIn(node, placement.order).halo };
   }
 
   /** The concatenation, placed before its parts. */
@@ -190,7 +190,7 @@ export function lower(
   function ownView(node: OpNode, kernel: Kernel, order: Order | undefined): View {
     const { type } = node;
     const axes = order ?? followedOrder(node);
-    const margin = (!kernel.writesDense && margins.get(node)) || noMargin;
+    const margin = kernel.writesDense ? noMargin : marginIn(node, axes);
     const { halo } = margin;
     const port = ports.find((_, i) => graph.outputs[i]!.node === node);
     if (port && halo === noHalo) {

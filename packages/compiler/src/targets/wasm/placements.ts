@@ -3,7 +3,7 @@
 import { type AttrsOf, elementCount, type Node, type OpNode, splitInputs } from '@espalier/ir';
 import { elementBytes, type Order } from '../../plan/view.ts';
 import type { Kernel } from './kernel.ts';
-import { type Margin, noMargin } from './wishes.ts';
+import { type Margin, type Margins, noMargin } from './wishes.ts';
 
 /** A part of a concatenation. */
 export interface Placement {
@@ -18,8 +18,7 @@ export interface Placement {
 export interface PlacementContext {
   /** The kernel of every op that has one. */
   readonly chosen: ReadonlyMap<OpNode, Kernel>;
-  /** The margin that readers of a value wish for. */
-  readonly margins: ReadonlyMap<Node, Margin>;
+  readonly marginIn: Margins;
   /** Values that have a place of their own. */
   readonly outputs: ReadonlySet<Node>;
 }
@@ -30,7 +29,7 @@ export interface PlacementContext {
  * readers of the whole more than a copy.
  */
 export function findPlacements(context: PlacementContext): Map<OpNode, Placement> {
-  const { chosen, margins, outputs } = context;
+  const { chosen, marginIn, outputs } = context;
   const placements = new Map<OpNode, Placement>();
   for (const concat of chosen.keys()) {
     if (concat.op !== 'concat' || elementCount(concat.type.shape) === 0) continue;
@@ -39,7 +38,7 @@ export function findPlacements(context: PlacementContext): Map<OpNode, Placement
     const order = ownOrder(concat, chosen);
     if (!order) continue;
     const { axis } = concat.attrs as AttrsOf<'concat'>; // its op says so
-    const room = (axis < 2 && margins.get(concat)) || noMargin;
+    const room = axis < 2 ? marginIn(concat, order) : noMargin;
     let start = 0;
     for (const part of splitInputs(concat).own) {
       const starts = part.type.shape.map((_, a) => (a === axis ? start : 0));
@@ -49,7 +48,7 @@ export function findPlacements(context: PlacementContext): Map<OpNode, Placement
       if (!kernel || kernel.writesDense || elementCount(part.type.shape) === 0) continue;
       const own = ownOrder(part, chosen);
       if (own && String(own) !== String(order)) continue;
-      if (!contains(room, margins.get(part) ?? noMargin)) continue;
+      if (!contains(room, marginIn(part, order))) continue;
       placements.set(part, { concat, order, starts });
     }
   }

@@ -17,21 +17,34 @@ export const noMargin: Margin = { halo: noHalo, fill: 0 };
 /** The margin that a wish asks for. */
 export const marginOf = ({ halo = noHalo, fill = 0 }: Wish): Margin => ({ halo, fill });
 
-/** The largest halo that any reader of a value wishes for, filled as the first of them wishes. */
-export function wishedMargins(chosen: ReadonlyMap<OpNode, Kernel>): Map<Node, Margin> {
-  const margins = new Map<Node, Margin>();
+/** The margin that a value gets if it is stored in an order. */
+export type Margins = (value: Node, order: Order) => Margin;
+
+/**
+ * The largest halo that any reader of a value wishes for, filled as the first of them wishes. A reader that
+ * takes a copy in another order has a margin around the copy.
+ */
+export function wishedMargins(chosen: ReadonlyMap<OpNode, Kernel>): Margins {
+  const wishes = new Map<Node, Wish[]>();
   for (const [node, kernel] of chosen) {
     const { own } = splitInputs(node);
     for (const index of kernel.reads?.(node) ?? own.map((_, i) => i)) {
-      const { halo, fill } = marginOf(kernel.wish?.(node, index) ?? {});
-      if (!halo.some((rows) => rows > 0)) continue;
-      const before = margins.get(own[index]!) ?? { halo: noHalo, fill };
-      if (before.fill !== fill) continue;
-      const larger = halo.map((rows, side) => Math.max(rows, before.halo[side]!));
-      margins.set(own[index]!, { halo: larger as unknown as Halo, fill }); // as many sides as before
+      const wish = kernel.wish?.(node, index) ?? {};
+      if (!wish.halo?.some((rows) => rows > 0)) continue;
+      wishes.set(own[index]!, [...(wishes.get(own[index]!) ?? []), wish]);
     }
   }
-  return margins;
+  return (value, order) => {
+    let margin: Margin | undefined;
+    for (const wish of wishes.get(value) ?? []) {
+      const { halo, fill } = marginOf(wish);
+      if (wish.unitAxis !== undefined && wish.unitAxis !== order.at(-1)) continue;
+      if (margin && margin.fill !== fill) continue;
+      const larger = halo.map((rows, side) => Math.max(rows, margin?.halo[side] ?? 0));
+      margin = { halo: larger as unknown as Halo, fill }; // as many sides as before
+    }
+    return margin ?? noMargin;
+  };
 }
 
 /** Whether a view is as a kernel wishes. */

@@ -62,6 +62,7 @@ function lower(site: Site, height: number): void {
     pixels *= last.extent;
     outer.pop();
   }
+  const lines = outer.length === 2 ? outer.pop() : undefined;
 
   emit.call({
     label: `sparse planes ${w.type.shape.slice(2).join('×')} ${node.name}`,
@@ -79,6 +80,7 @@ function lower(site: Site, height: number): void {
         asm,
         {
           outer,
+          lines,
           pixels,
           outputs: shape.outputs,
           height,

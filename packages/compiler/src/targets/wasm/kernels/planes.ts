@@ -16,6 +16,9 @@ export interface PlaneOperand {
 export interface PlanesSpec {
   /** Loops around the rows of pixels, over the pointers [x, y, ...extras]. */
   readonly outer: readonly Loop[];
+  /** The rows of a plane, over the same pointers, where they do not follow each other without a gap. */
+  readonly lines: Loop | undefined;
+  /** Pixels of a row. */
   readonly pixels: number;
   readonly outputs: number;
   /** Outputs of a block, which share their taps. */
@@ -33,7 +36,7 @@ export interface PlanesSpec {
  * of pixels; in older engines, which do all loads of a step first, all vectors of them.
  */
 const heldVectors = (asm: Assembler, height: number): number =>
-  Math.floor((asm.relaxed ? 12 : height === 1 ? 7 : 8) / height);
+  Math.floor((asm.relaxed ? 13 : height === 1 ? 7 : 8) / height);
 
 /** Statement: the whole product. The pointers are [x, y, weights, bias, counts, offsets, ...extras]. */
 export function emitPlanes(asm: Assembler, spec: PlanesSpec, pointers: readonly Local[]): Expr {
@@ -50,46 +53,58 @@ export function emitPlanes(asm: Assembler, spec: PlanesSpec, pointers: readonly 
   const heads = [y, ...extras].map(() => asm.i32Local());
   const headSteps = [spec.planeStep, ...spec.extras.map(({ planeStep }) => planeStep)];
 
-  /** A block of up to `height` outputs for some vectors, the last of them with fewer lanes. */
-  const block = (rows: number, vectors: number, lastLanes: number): Expr => {
-    const own = (row: number, vector: number) => sums[row * held + vector]!;
-    const each = <T>(visit: (row: number, vector: number) => T): T[] =>
-      Array.from({ length: rows * vectors }, (_, i) => visit(Math.floor(i / vectors), i % vectors));
+  const lineSteps = spec.lines?.steps ?? moving.map(() => 0);
+  const vectors = Math.ceil(pixels / 4);
+  /** The vectors of some rows: all of them, or some of one. */
+  const cellsOf = (lines: number, count: number, lastLanes: number): Cell[] =>
+    Array.from({ length: lines * count }, (_, i) => {
+      const [line, vector] = [Math.floor(i / count), i % count];
+      const at = (pointer: number, pixelStep: number) =>
+        line * lineSteps[pointer]! + 4 * vector * pixelStep;
+      return {
+        x: at(0, 4),
+        heads: [at(1, 4), ...spec.extras.map(({ pixelStep }, e) => at(e + 2, pixelStep))],
+        lanes: vector === count - 1 ? lastLanes : 4,
+      };
+    });
+
+  /** A block of up to `height` outputs for some vectors. */
+  const block = (rows: number, cells: readonly Cell[]): Expr => {
+    const own = (row: number, cell: number) => sums[row * held + cell]!;
     const start = Array.from({ length: rows }, (_, row) => [
       pixel.set(asm.load('v128.load32_splat', biasAt.get, 4 * row)),
-      ...Array.from({ length: vectors }, (_, vector) => own(row, vector).set(pixel.get)),
+      ...cells.map((_, cell) => own(row, cell).set(pixel.get)),
     ]).flat();
     const products = asm.seq(
       at.set(asm.op('i32.add', x.get, asm.load('i32.load', tap.get))),
       ...rowWeights
         .slice(0, rows)
         .map((weight, row) => weight.set(asm.load('v128.load32_splat', weightAt.get, 4 * row))),
-      ...Array.from({ length: vectors }, (_, v) =>
+      ...cells.map(({ x }, cell) =>
         asm.seq(
-          pixel.set(asm.load('v128.load', at.get, 16 * v)),
+          pixel.set(asm.load('v128.load', at.get, x)),
           ...rowWeights
             .slice(0, rows)
-            .map((weight, row) => asm.madd(own(row, v), pixel.get, weight.get)),
+            .map((weight, row) => asm.madd(own(row, cell), pixel.get, weight.get)),
         ),
       ),
       weightAt.advance(4 * height),
       tap.advance(4),
     );
-    const finishing = each((row, vector) => {
-      const sum = own(row, vector);
-      const lanes = vector === vectors - 1 ? lastLanes : 4;
-      return asm.seq(
-        spec.epilogue ? sum.set(applied(asm, spec, sum, heads.slice(1), row, vector)) : asm.seq(),
-        lanes === 4
-          ? asm.store('v128.store', heads[0]!.get, sum.get, row * spec.planeStep + 16 * vector)
-          : storeLanes(
-              asm,
-              asm.op('i32.add', heads[0]!.get, asm.i32(row * spec.planeStep + 16 * vector)),
-              sum,
-              lanes,
-            ),
-      );
-    });
+    const finishing = Array.from({ length: rows }, (_, row) =>
+      cells.map(({ heads: offsets, lanes }, cell) => {
+        const sum = own(row, cell);
+        const to = row * spec.planeStep + offsets[0]!;
+        return asm.seq(
+          spec.epilogue
+            ? sum.set(applied(asm, spec, sum, heads.slice(1), row, offsets.slice(1)))
+            : asm.seq(),
+          lanes === 4
+            ? asm.store('v128.store', heads[0]!.get, sum.get, to)
+            : storeLanes(asm, asm.op('i32.add', heads[0]!.get, asm.i32(to)), sum, lanes),
+        );
+      }),
+    ).flat();
     return asm.seq(
       ...start,
       end.set(asm.op('i32.add', tap.get, asm.load('i32.load', count.get))),
@@ -106,27 +121,67 @@ export function emitPlanes(asm: Assembler, spec: PlanesSpec, pointers: readonly 
     );
   };
 
-  const tile = (vectors: number, lastLanes: number): Expr =>
+  const tile = (cells: readonly Cell[]): Expr =>
     asm.seq(
       tap.set(offsets.get),
       weightAt.set(weights.get),
       biasAt.set(bias.get),
       count.set(counts.get),
       ...heads.map((head, i) => head.set([y, ...extras][i]!.get)),
-      asm.range(
-        asm.i32Local(),
-        0,
-        Math.floor(outputs / height),
-        1,
-        block(height, vectors, lastLanes),
-      ),
-      outputs % height > 0 ? block(outputs % height, vectors, lastLanes) : asm.seq(),
+      asm.range(asm.i32Local(), 0, Math.floor(outputs / height), 1, block(height, cells)),
+      outputs % height > 0 ? block(outputs % height, cells) : asm.seq(),
     );
-  const pixelSteps = [4, 4, ...spec.extras.map(({ pixelStep }) => pixelStep)];
-  return nest(asm, spec.outer, moving, inVectors(asm, pixels, held, pixelSteps, moving, tile));
+  const { lines } = spec;
+  // Short rows share a tile, which pays for its taps once.
+  if (lines && 2 * vectors <= held) {
+    const { extent, steps } = lines;
+    const groups = inParts(extent, Math.floor(held / vectors));
+    const run = ({ size, count }: Parts): Expr =>
+      nest(
+        asm,
+        [{ extent: count, steps: steps.map((step) => step * size) }],
+        moving,
+        tile(cellsOf(size, vectors, pixels - 4 * (vectors - 1))),
+      );
+    const back = moving.map((pointer, i) => pointer.advance(-steps[i]! * extent));
+    return nest(asm, spec.outer, moving, asm.seq(...groups.map(run), ...back));
+  }
+  const row = inVectors(
+    asm,
+    pixels,
+    held,
+    [4, 4, ...spec.extras.map(({ pixelStep }) => pixelStep)],
+    moving,
+    (count, lastLanes) => tile(cellsOf(1, count, lastLanes)),
+  );
+  return nest(asm, [...spec.outer, ...(lines ? [lines] : [])], moving, row);
+}
+
+/** A vector of a tile: bytes from the tile's first pixel, in the input and in [y, ...extras]; lanes that exist. */
+interface Cell {
+  readonly x: number;
+  readonly heads: readonly number[];
+  readonly lanes: number;
 }
 
 type Six = [Local, Local, Local, Local, Local, Local, ...Local[]];
+
+/** As many parts of a size. */
+interface Parts {
+  readonly size: number;
+  readonly count: number;
+}
+
+/** A number of things in nearly equal parts of at most `most`, the larger parts first. */
+function inParts(things: number, most: number): Parts[] {
+  const parts = Math.ceil(things / most);
+  const small = Math.floor(things / parts);
+  const larger = things - small * parts;
+  return [
+    { size: small + 1, count: larger },
+    { size: small, count: parts - larger },
+  ].filter(({ count }) => count > 0);
+}
 
 /** Statement: a row of pixels in nearly equal tiles of vectors, the last with the lanes that are left. */
 function inVectors(
@@ -139,24 +194,24 @@ function inVectors(
 ): Expr {
   const vectors = Math.ceil(pixels / 4);
   const lastLanes = pixels - 4 * (vectors - 1);
-  const tiles = Math.ceil(vectors / held);
-  const small = Math.floor(vectors / tiles);
-  const larger = vectors - small * tiles;
   // The last tile is written on its own if its last vector is not whole.
   const apart = lastLanes < 4 ? 1 : 0;
-  const run = (size: number, count: number): Expr =>
-    nest(
-      asm,
-      [{ extent: count, steps: steps.map((step) => 4 * step * size) }],
-      pointers,
-      tile(size, 4),
-    );
-  const lastSize = tiles > larger ? small : small + 1;
-  const smallTiles = Math.max(0, tiles - larger - apart);
-  const largeTiles = tiles > larger ? larger : larger - apart;
+  const parts = inParts(vectors, held);
+  const lastSize = parts.at(-1)!.size;
   return asm.seq(
-    largeTiles > 0 ? run(small + 1, largeTiles) : asm.seq(),
-    smallTiles > 0 ? run(small, smallTiles) : asm.seq(),
+    ...parts.map(({ size, count }, i) =>
+      nest(
+        asm,
+        [
+          {
+            extent: i === parts.length - 1 ? count - apart : count,
+            steps: steps.map((step) => 4 * step * size),
+          },
+        ],
+        pointers,
+        tile(size, 4),
+      ),
+    ),
     apart ? tile(lastSize, lastLanes) : asm.seq(),
     ...pointers.map((pointer, i) => pointer.advance(-4 * steps[i]! * (vectors - apart * lastSize))),
   );
@@ -169,14 +224,14 @@ function applied(
   sum: Local,
   pointers: readonly Local[],
   row: number,
-  vector: number,
+  offsets: readonly number[],
 ): Expr {
   return emitScalar(asm, epilogue!, [
     { value: sum.get, dtype: 'f32' },
     ...extras.map(({ dtype, pixelStep, planeStep }, i) => ({
       value: loadFour(
         asm,
-        asm.op('i32.add', pointers[i]!.get, asm.i32(row * planeStep + 4 * vector * pixelStep)),
+        asm.op('i32.add', pointers[i]!.get, asm.i32(row * planeStep + offsets[i]!)),
         pixelStep,
       ),
       dtype,
