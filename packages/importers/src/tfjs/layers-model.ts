@@ -1,7 +1,7 @@
 // A layers model: Keras' topology, Sequential or Functional, models within models.
 
 import type { Location, Node, Output, Tensor } from '@espalier/ir';
-import { badModel } from '../errors.ts';
+import { badModel, unsupportedOp } from '../errors.ts';
 import type { Observe } from '../survey.ts';
 import type { DeclaredInput } from '../tensorflow/inputs.ts';
 import type { House } from '../tensorflow/room.ts';
@@ -19,7 +19,7 @@ import {
   type JsonRecord,
 } from './json.ts';
 import { layerOf } from './layers/index.ts';
-import type { CustomLayers, LayerSite } from './layers/layer.ts';
+import type { CustomLayer, CustomLayers, LayerSite } from './layers/layer.ts';
 import type { TfjsModel } from './read.ts';
 
 /** One result of one call of a layer. */
@@ -48,6 +48,9 @@ interface Model {
 /** Models within models go no deeper. */
 const mostDepth = 16;
 
+/** Where an importer that is missing would go. */
+const place = 'packages/importers/src/tfjs/layers or the option customLayers';
+
 const containers = ['Functional', 'Model', 'Sequential'];
 
 /**
@@ -74,10 +77,10 @@ export function planLayersModel(
   return {
     inputs,
     calls: callsOf(model, custom, ''),
-    place: 'packages/importers/src/tfjs/layers or the option customLayers',
+    place,
     build(house, ports) {
       const operands = inputs.map(({ name }) => ports.get(name)!);
-      const context = { weights, custom, house, file, observe };
+      const context = { weights, custom, house, file, observe, masks: new Map<Node, Node>() };
       const results = run(model, operands, context, '');
       const several = new Map<string, number>();
       for (const { layer } of model.outputs) several.set(layer, (several.get(layer) ?? 0) + 1);
@@ -227,6 +230,7 @@ interface Context {
   readonly house: House;
   readonly file: string;
   readonly observe: Observe<Call> | undefined;
+  readonly masks: Masks;
 }
 
 /** The outputs of a model over operands; only the calls that they need. */
@@ -278,11 +282,17 @@ function importCall(layer: Layer, inputs: readonly Node[], context: Context, pre
   if (layer.model) return run(layer.model, inputs, context, `${name}/`);
   if (layer.className === 'InputLayer') throw badModel(`${name} is an input of no model`, at);
   try {
-    const site = siteOf(layer, inputs, context, prefix);
-    const results = layerOf(layer.className, context.custom)!(site); // what is unknown has been refused
-    const list = ('kind' in results ? [results] : results).map((result) =>
-      settled(result, context.house, at),
-    );
+    const { className, config } = layer;
+    const scopes = [[layer.name]];
+    const site = siteOf({ className, name: layer.name, config, inputs, scopes }, context, prefix);
+    const importer = layerOf(layer.className, context.custom)!; // what is unknown has been refused
+    const made = resultsOf(importer, site);
+    const list = made.map((result) => settled(result, context.house, at));
+    made.forEach((result, i) => {
+      const mask = site.maskOf(result);
+      if (mask) site.setMask(list[i]!, mask);
+    });
+    passMasks(inputs, list, site);
     context.observe?.(callOf(layer.className, name, true), list);
     return list;
   } catch (error) {
@@ -290,22 +300,25 @@ function importCall(layer: Layer, inputs: readonly Node[], context: Context, pre
   }
 }
 
-function siteOf(
-  { className, name, config }: Layer,
-  inputs: readonly Node[],
-  { weights, house }: Context,
-  prefix: string,
-): LayerSite {
+/** What sequences carry along: which of their steps count. */
+type Masks = Map<Node, Node>;
+
+/** A layer, and where its weights are: each list holds the names that one part of a weight's name may have. */
+interface Placed {
+  readonly className: string;
+  readonly name: string;
+  readonly config: JsonRecord;
+  readonly inputs: readonly Node[];
+  readonly scopes: readonly (readonly string[])[];
+}
+
+function siteOf(placed: Placed, context: Context, prefix: string): LayerSite {
+  const { className, name, config, inputs, scopes } = placed;
+  const { weights, house, masks } = context;
   const room = house.room(prefix + name);
   const find = (weight: string): Node | undefined => {
-    const exact = weights.get(`${prefix}${name}/${weight}`) ?? weights.get(`${name}/${weight}`);
-    // Cells put their own name between: `lstm/lstm_cell/kernel`.
-    const own = [...weights].filter(
-      ([key]) =>
-        (key.startsWith(`${name}/`) || key.includes(`/${name}/`)) && key.endsWith(`/${weight}`),
-    );
-    const tensor = exact ?? (own.length === 1 ? own[0]![1] : undefined);
-    return tensor && house.b.constant(tensor, `${name}/${weight}`);
+    const key = findWeight(weights, prefix, scopes, weight);
+    return key === undefined ? undefined : house.b.constant(weights.get(key)!, key);
   };
   return {
     ...room,
@@ -324,5 +337,65 @@ function siteOf(
       if (found === undefined) throw room.bad(`weight ${name}/${weight} is not in weightsManifest`);
       return found;
     },
+    inside: ({ names, ...part }) =>
+      siteOf({ name, inputs, ...part, scopes: [...scopes, names] }, context, prefix),
+    call(record, names, operands) {
+      const inner = parseLayer({ name: names[0] ?? name, ...record }, room.at, scopes.length);
+      if (inner.model) return run(inner.model, operands, context, `${prefix}${name}/`);
+      const importer = layerOf(inner.className, context.custom);
+      if (!importer) throw unsupportedOp([`${inner.className}: ${prefix}${name}`], room.at, place);
+      const part = { className: inner.className, config: inner.config, inputs: operands };
+      const site = siteOf({ ...part, name, scopes: [...scopes, names] }, context, prefix);
+      return resultsOf(importer, site);
+    },
+    maskOf: (x) => masks.get(x),
+    setMask: (y, mask) => void masks.set(y, mask),
   };
+}
+
+/** The name of a weight whose name has all scopes in order; without the last of them, if none has. */
+function findWeight(
+  weights: ReadonlyMap<string, Tensor>,
+  prefix: string,
+  scopes: readonly (readonly string[])[],
+  weight: string,
+): string | undefined {
+  const [only] = scopes;
+  const plain = only?.[0] ?? '';
+  const exact = [`${prefix}${plain}/${weight}`, `${plain}/${weight}`];
+  const found = scopes.length === 1 ? exact.find((key) => weights.has(key)) : undefined;
+  if (found !== undefined) return found;
+  const own = [...weights.keys()].filter((key) => {
+    if (!key.endsWith(`/${weight}`)) return false;
+    const path = `/${key}`;
+    let from = 0;
+    return scopes.every((names) => {
+      const places = names.map((name) => path.indexOf(`/${name}/`, from)).filter((at) => at >= 0);
+      from = Math.min(...places);
+      return places.length > 0;
+    });
+  });
+  if (own.length === 1) return own[0];
+  const inPrefix = own.filter((key) => prefix !== '' && key.startsWith(prefix));
+  if (inPrefix.length === 1) return inPrefix[0];
+  if (own.length > 1 || scopes.length < 2) return undefined;
+  return findWeight(weights, prefix, scopes.slice(0, -1), weight);
+}
+
+const resultsOf = (importer: CustomLayer, site: LayerSite): readonly Node[] => {
+  const results = importer(site);
+  return 'kind' in results ? [results] : results;
+};
+
+/** Masks go on with every sequence that a layer makes out of a masked one. */
+function passMasks(inputs: readonly Node[], results: readonly Node[], site: LayerSite): void {
+  const known = inputs.flatMap((input) => site.maskOf(input) ?? []);
+  const [y] = results;
+  const [mask, ...others] = known;
+  if (!y || !mask || y.type.shape.length < 3 || site.maskOf(y)) return;
+  if (mask.type.shape.some((extent, axis) => y.type.shape[axis] !== extent)) return;
+  site.setMask(
+    y,
+    others.reduce((all, other) => site.b.scalar('and', all, other), mask),
+  );
 }

@@ -1,15 +1,16 @@
-// CustomLayers that slide windows over images and sequences.
+// Layers that slide windows over images and sequences.
 
 import type { Node } from '@espalier/ir';
 import { resolveAxis } from '../../tensorflow/room.ts';
+import { conv3d, pool3d, type VolumeSlide } from '../../tensorflow/volumes.ts';
 import {
   conv2d,
   convTranspose2d,
   depthwiseConv2d,
-  type Pair,
   pool2d,
   type Slide,
 } from '../../tensorflow/windows.ts';
+import { asWhole, field, isList } from '../json.ts';
 import {
   activated,
   type CustomLayer,
@@ -20,18 +21,7 @@ import {
   pairOf,
   wordOf,
 } from './layer.ts';
-
-function slideOf(site: LayerSite, stride: Pair = [1, 1]): Slide {
-  const padding = wordOf(site, 'padding', 'valid');
-  if (padding !== 'valid' && padding !== 'same' && padding !== 'causal')
-    throw site.unsupported(`padding ${padding}`);
-  return {
-    format: formatOf(site),
-    stride: pairOf(site, 'strides', stride),
-    dilation: pairOf(site, 'dilation_rate', [1, 1]),
-    padding: padding === 'same' ? 'SAME' : 'VALID',
-  };
-}
+import { slideOf } from './slide.ts';
 
 const biasOf = (site: LayerSite): Node | undefined =>
   flagOf(site, 'use_bias', true) ? site.weight('bias') : undefined;
@@ -134,13 +124,50 @@ const globalPool =
       : site.b.mean(x, { axes, keepDims });
   };
 
-/** CustomLayers with windows, by class. */
+/** Three numbers, or one for all. */
+function triple(site: LayerSite, name: string, fallback: readonly number[]): readonly number[] {
+  const value = field(site.config, name);
+  if (value === undefined) return fallback;
+  const list = (isList(value) ? value : [value, value, value]).map((item) =>
+    asWhole(item, name, site.at),
+  );
+  if (list.length !== 3 || list.some((item) => item < 1 || item > 2 ** 20))
+    throw site.bad(`${name} is ${JSON.stringify(value)}`);
+  return list;
+}
+
+function volumeSlideOf(site: LayerSite, stride: readonly number[]): VolumeSlide {
+  if (formatOf(site) === 'NCHW') throw site.unsupported('volumes with channels first');
+  const padding = wordOf(site, 'padding', 'valid');
+  if (padding !== 'valid' && padding !== 'same') throw site.unsupported(`padding ${padding}`);
+  return {
+    stride: triple(site, 'strides', stride),
+    dilation: triple(site, 'dilation_rate', [1, 1, 1]),
+    padding: padding === 'same' ? 'SAME' : 'VALID',
+  };
+}
+
+const volumes: CustomLayer = (site) => {
+  const given = { x: site.input(0), filter: site.weight('kernel'), bias: biasOf(site) };
+  return finish(site, conv3d(site, given, volumeSlideOf(site, [1, 1, 1])));
+};
+
+const volumePool =
+  (kind: 'max' | 'average'): CustomLayer =>
+  (site) => {
+    const kernel = triple(site, 'pool_size', [2, 2, 2]);
+    return pool3d(site, kind, site.input(0), kernel, volumeSlideOf(site, kernel));
+  };
+
+/** Layers with windows, by class. */
 export const convolutions: CustomLayers = {
   AveragePooling1D: pool1d('average'),
   AveragePooling2D: pool('average'),
+  AveragePooling3D: volumePool('average'),
   Conv1D: conv1d,
   Conv2D: conv,
   Conv2DTranspose: transposedConv,
+  Conv3D: volumes,
   DepthwiseConv2D: depthwise,
   GlobalAveragePooling1D: globalPool('average'),
   GlobalAveragePooling2D: globalPool('average'),
@@ -148,5 +175,6 @@ export const convolutions: CustomLayers = {
   GlobalMaxPooling2D: globalPool('max'),
   MaxPooling1D: pool1d('max'),
   MaxPooling2D: pool('max'),
+  MaxPooling3D: volumePool('max'),
   SeparableConv2D: separable,
 };

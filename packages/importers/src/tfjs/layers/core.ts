@@ -1,9 +1,9 @@
-// CustomLayers that multiply, normalise, activate and embed.
+// Layers that multiply, normalise, activate and embed.
 
 import { parseScalar } from '@espalier/ir';
-import { resolveAxis } from '../../tensorflow/room.ts';
+import { resolveAxes, resolveAxis } from '../../tensorflow/room.ts';
 import { leakyRelu, unaryScalars } from '../../tensorflow/scalars.ts';
-import { field, isList } from '../json.ts';
+import { asWhole, field, isList } from '../json.ts';
 import {
   activated,
   type CustomLayer,
@@ -59,17 +59,29 @@ const batchNorm: CustomLayer = (site) => {
   return b.transpose(y, { perm: order.map((i) => perm.indexOf(i)) });
 };
 
+/** Over the axes that it is given; they come last while it is done. */
 const layerNorm: CustomLayer = (site) => {
   const { b } = site;
   const x = site.input(0);
-  const axis = axisOf(site);
-  if (axis !== x.type.shape.length - 1) throw site.unsupported(`layer norm along axis ${axis}`);
-  const count = x.type.shape[axis]!;
+  const { shape } = x.type;
+  const given = field(site.config, 'axis') ?? -1;
+  const listed = (isList(given) ? given : [given]).map((axis) => asWhole(axis, 'axis', site.at));
+  const axes = resolveAxes(site, listed, shape.length);
+  const order = [...shape.keys()].filter((axis) => !axes.includes(axis));
+  const perm = [...order, ...axes];
+  const count = axes.reduce((n, axis) => n * shape[axis]!, 1);
+  const moved = b.transpose(x, { perm });
+  const flat = b.reshape(moved, { shape: [...order.map((axis) => shape[axis]!), count] });
   const or = (name: string, flag: string, value: number) =>
-    flagOf(site, flag, true) ? site.weight(name) : b.expand(b.value(value), { shape: [count] });
-  return b.layerNorm(x, or('gamma', 'scale', 1), or('beta', 'center', 0), {
-    axis,
+    flagOf(site, flag, true)
+      ? b.reshape(site.weight(name), { shape: [count] })
+      : b.expand(b.value(value), { shape: [count] });
+  const y = b.layerNorm(flat, or('gamma', 'scale', 1), or('beta', 'center', 0), {
+    axis: order.length,
     epsilon: numberOf(site, 'epsilon', 1e-3),
+  });
+  return b.transpose(b.reshape(y, { shape: moved.type.shape }), {
+    perm: [...shape.keys()].map((axis) => perm.indexOf(axis)),
   });
 };
 
@@ -106,7 +118,23 @@ const embedding: CustomLayer = (site) => {
   const { b } = site;
   const x = site.input(0);
   const indices = x.type.dtype === 'i32' ? x : b.scalar('toI32', x);
-  return b.gather(site.weight('embeddings'), indices, { axis: 0 });
+  const y = b.gather(site.weight('embeddings'), indices, { axis: 0 });
+  if (flagOf(site, 'mask_zero', false))
+    site.setMask(y, b.scalar('ne', x, b.value(0, x.type.dtype)));
+  return y;
+};
+
+/** Steps of which every element is the mask's value count for nothing. */
+const masking: CustomLayer = (site) => {
+  const { b } = site;
+  const x = site.input(0);
+  const other = b.scalar('ne', x, b.value(numberOf(site, 'mask_value', 0)));
+  const some = { kind: 'max', axes: [x.type.shape.length - 1], keepDims: true } as const;
+  const on = b.scalar('toBool', b.reduce(b.scalar('toI32', other), some));
+  const y = b.scalar('mul', x, b.scalar('toF32', on));
+  if (x.type.shape.length === 3)
+    site.setMask(y, b.reshape(on, { shape: x.type.shape.slice(0, 2) }));
+  return y;
 };
 
 const same: CustomLayer = (site) => site.input(0);
@@ -118,7 +146,7 @@ const normalization: CustomLayer = (site) => {
   return b.scalar('div', b.scalar('sub', site.input(0), site.weight('mean')), deviation);
 };
 
-/** CustomLayers by class. */
+/** Layers by class. */
 export const core: CustomLayers = {
   Activation: (site) => activated(site, site.input(0), wordOf(site, 'activation', 'linear')),
   ActivityRegularization: same,
@@ -135,6 +163,7 @@ export const core: CustomLayers = {
     const fallback = numberOf(site, 'negative_slope', 0.3);
     return site.b.map([site.input(0)], { expr: leakyRelu(numberOf(site, 'alpha', fallback)) });
   },
+  Masking: masking,
   Normalization: normalization,
   PReLU: prelu,
   ReLU: relu,

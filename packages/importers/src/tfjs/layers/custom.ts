@@ -1,10 +1,10 @@
-// CustomLayers that are not Keras' own, and that published models use.
+// Layers that are not Keras' own, and that published models use.
 
 import type { CustomLayers } from './layer.ts';
 import { numberOf } from './layer.ts';
 import { pixelShuffle } from './shapes.ts';
 
-/** CustomLayers of the super-resolution networks of UpscalerJS, by class. */
+/** Layers of the super-resolution networks of UpscalerJS, by class. */
 export const custom: CustomLayers = {
   MultiplyBeta: (site) =>
     site.b.scalar('mul', site.input(0), site.b.value(numberOf(site, 'beta', 0.2))),

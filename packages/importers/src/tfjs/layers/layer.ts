@@ -18,6 +18,22 @@ export interface LayerSite extends Room {
   weight(name: string): Node;
   /** The same, where the model need not have it. */
   maybeWeight(name: string): Node | undefined;
+  /** The site of a part of the layer, whose weights have one of `names` between the layer's and their own. */
+  inside(part: LayerPart): LayerSite;
+  /** What a layer in this one, a record of class and configuration, makes of operands. */
+  call(layer: JsonRecord, names: readonly string[], inputs: readonly Node[]): readonly Node[];
+  /** Which steps of a sequence count, `[N, T]`; `undefined` where all do. */
+  maskOf(x: Node): Node | undefined;
+  /** Says which steps of a result count. */
+  setMask(y: Node, mask: Node): void;
+}
+
+/** A part of a layer. */
+export interface LayerPart {
+  readonly className: string;
+  readonly config: JsonRecord;
+  readonly names: readonly string[];
+  readonly inputs?: readonly Node[];
 }
 
 /** Turns a call of a layer into nodes: of Keras' own, or of one that a user has added. */

@@ -1,123 +1,139 @@
-// Recurrent layers, by ONNX's importers: only the order of the gates and of the axes differs.
+// Recurrent layers: their steps one after the other, over operands that are projected at once.
 
-import { elementCount, type Node } from '@espalier/ir';
-import { borrowAll } from '../../tensorflow/borrow.ts';
-import { reshaped, sliceAxis, transposed } from '../../tensorflow/room.ts';
+import type { Node } from '@espalier/ir';
+import { sliceAxis } from '../../tensorflow/room.ts';
+import { asRecord, asText, field } from '../json.ts';
+import { cellOf } from './cells.ts';
 import { type CustomLayer, type CustomLayers, flagOf, type LayerSite, wordOf } from './layer.ts';
 
-const activations = new Map([
-  ['tanh', 'Tanh'],
-  ['sigmoid', 'Sigmoid'],
-  ['hard_sigmoid', 'HardSigmoid'],
-  ['hardSigmoid', 'HardSigmoid'],
-  ['relu', 'Relu'],
-]);
+/** Steps `[T, N, …]` to `[N, T, …]`, and the way back. */
+const swapped = ({ b }: LayerSite, x: Node): Node =>
+  b.transpose(x, { perm: [1, 0, ...x.type.shape.slice(2).map((_, i) => i + 2)] });
 
-function functionOf(site: LayerSite, field: string, fallback: string): string {
-  const word = wordOf(site, field, fallback);
-  const found = activations.get(word);
-  if (!found) throw site.unsupported(`${field} ${word} of a recurrent layer`);
-  return found;
-}
-
-/** Weights `[…, gates · units]` in another order of the gates, as rows: `[1, gates · units, …]`. */
-function gates(site: LayerSite, w: Node, order: readonly number[]): Node {
-  const axis = w.type.shape.length - 1;
-  const units = w.type.shape[axis]! / order.length;
-  const parts = order.map((gate) => sliceAxis(site, w, axis, gate * units, units));
-  const joined = site.b.concat(parts, { axis });
-  const rows = axis === 0 ? joined : transposed(site, joined, [1, 0]);
-  return reshaped(site, rows, [1, ...rows.type.shape]);
-}
-
-interface Kind {
-  readonly op: 'LSTM' | 'GRU' | 'RNN';
-  readonly order: readonly number[];
-  readonly names: (site: LayerSite) => string[];
-}
-
-const recurrent =
-  ({ op, order, names }: Kind): CustomLayer =>
-  (site) => {
-    const { b } = site;
-    const x = site.input(0);
-    if (x.type.shape.length !== 3) throw site.bad(`a sequence of rank ${x.type.shape.length}`);
-    if (site.inputs.length > 1) throw site.unsupported('an initial state as an operand');
-    const back = flagOf(site, 'go_backwards', false);
-    const recurrence = gates(site, site.weight('recurrent_kernel'), order);
-    const hidden = recurrence.type.shape[2]!;
-    const after = op === 'GRU' && flagOf(site, 'reset_after', false);
-    const results = borrowAll(
-      site,
-      op,
-      [
-        b.transpose(x, { perm: [1, 0, 2] }),
-        gates(site, site.weight('kernel'), order),
-        recurrence,
-        biasOf(site, order, after),
-      ],
-      {
-        hidden_size: hidden,
-        direction: back ? 'reverse' : 'forward',
-        activations: names(site),
-        linear_before_reset: after ? 1 : 0,
-      },
-      2,
-    );
-    const [n] = x.type.shape;
-    if (!flagOf(site, 'return_sequences', false))
-      return b.reshape(results[1]!, { shape: [n!, hidden] });
-    const [steps] = results[0]!.type.shape;
-    const all = b.transpose(b.reshape(results[0]!, { shape: [steps!, n!, hidden] }), {
-      perm: [1, 0, 2],
-    });
-    if (!back) return all;
-    // Keras gives the steps in the order in which they were taken.
-    return b.slice(all, {
-      starts: [0, Math.max(0, steps! - 1), 0],
-      sizes: all.type.shape,
-      steps: [1, -1, 1],
-    });
-  };
-
-/** ONNX has a bias of the input and one of the state: `[1, 2 · gates · units]`. */
-function biasOf(site: LayerSite, order: readonly number[], after: boolean): Node | undefined {
-  if (!flagOf(site, 'use_bias', true)) return undefined;
+const recurrent: CustomLayer = (site) => {
   const { b } = site;
-  const bias = site.weight('bias');
-  const count = elementCount(bias.type.shape);
-  const row = (node: Node) =>
-    gates(site, reshaped(site, node, [elementCount(node.type.shape)]), order);
-  if (after && bias.type.shape.length === 2)
-    return b.concat([row(sliceAxis(site, bias, 0, 0, 1)), row(sliceAxis(site, bias, 0, 1, 1))], {
-      axis: 1,
-    });
-  const none = b.expand(b.value(0), { shape: [1, count] });
-  return b.concat([row(bias), none], { axis: 1 });
+  const x = site.input(0);
+  const [n, steps, ...rest] = x.type.shape;
+  if (n === undefined || steps === undefined || rest.length === 0 || steps < 1)
+    throw site.bad(`a sequence of [${x.type.shape.join(', ')}]`);
+  if (flagOf(site, 'stateful', false)) throw site.unsupported('a state that outlives a call');
+  site.claim(64 * steps, 'the steps of a recurrent layer');
+  const cell = cellOf(site);
+  const shapes = cell.states([n, ...rest]);
+  const given = site.inputs.slice(1);
+  if (given.length !== 0 && given.length !== shapes.length)
+    throw site.unsupported(`${given.length} operands beside the sequence`);
+  let state = shapes.map((shape, i) => given[i] ?? b.expand(b.value(0), { shape }));
+  const flat = b.reshape(swapped(site, x), { shape: [steps * n, ...rest] });
+  const projected = cell.project(flat);
+  const mask = site.maskOf(x);
+  const back = flagOf(site, 'go_backwards', false);
+  const outputs: Node[] = [];
+  for (let i = 0; i < steps; i++) {
+    const t = back ? steps - 1 - i : i;
+    const after = cell.step(sliceAxis(site, projected, 0, t * n, n), state);
+    state = mask ? held(site, sliceAxis(site, mask, 1, t, 1), after, state) : after;
+    outputs.push(state[0]!); // a cell has a state
+  }
+  const sequences = flagOf(site, 'return_sequences', false);
+  const last = outputs[steps - 1]!;
+  const lined = () =>
+    b.concat(
+      outputs.map((y) => b.reshape(y, { shape: [n, 1, ...y.type.shape.slice(1)] })),
+      { axis: 1 },
+    );
+  const y = sequences ? lined() : last;
+  // Of the steps as they came, also where the layer went backwards: so does Keras.
+  if (mask && sequences) site.setMask(y, mask);
+  return flagOf(site, 'return_state', false) ? [y, ...state] : y;
+};
+
+/** A step that is masked leaves the state as it was. */
+function held(site: LayerSite, on: Node, after: readonly Node[], before: readonly Node[]): Node[] {
+  const { b } = site;
+  return after.map((part, i) => {
+    const [n = 1, ...rest] = part.type.shape;
+    const condition = b.reshape(on, { shape: [n, ...rest.map(() => 1)] });
+    return b.scalar('select', condition, part, before[i]!); // as many as after
+  });
 }
 
-/** Recurrent layers, by class. */
+/** The steps in the opposite order. */
+const reversed = ({ b }: LayerSite, x: Node): Node =>
+  b.slice(x, {
+    starts: x.type.shape.map((extent, axis) => (axis === 1 ? Math.max(0, extent - 1) : 0)),
+    sizes: x.type.shape,
+    steps: x.type.shape.map((_, axis) => (axis === 1 ? -1 : 1)),
+  });
+
+/** One layer over the sequence and one over its opposite. */
+const bidirectional: CustomLayer = (site) => {
+  const { b } = site;
+  const inner = asRecord(field(site.config, 'layer'), 'the layer of a Bidirectional', site.at);
+  const other = field(site.config, 'backward_layer');
+  const half = (record: typeof inner, side: 'forward' | 'backward', states: readonly Node[]) => {
+    const config = asRecord(field(record, 'config'), 'its configuration', site.at);
+    const name = asText(field(config, 'name') ?? '', 'its name', site.at);
+    const turned = field(config, 'go_backwards') === true;
+    const own = side === 'backward' && other === undefined ? !turned : turned;
+    const prefixed = name.startsWith(`${side}_`) ? name : `${side}_${name}`;
+    return site.call(
+      { ...record, config: { ...config, go_backwards: own } },
+      [prefixed, ...(other === undefined ? [] : [name])],
+      [site.input(0), ...states],
+    );
+  };
+  const states = site.inputs.slice(1);
+  const middle = states.length / 2;
+  if (!Number.isInteger(middle)) throw site.bad(`${states.length} states in two halves`);
+  const [y, ...after] = half(inner, 'forward', states.slice(0, middle));
+  const second = other === undefined ? inner : asRecord(other, 'backward_layer', site.at);
+  const [z, ...before] = half(second, 'backward', states.slice(middle));
+  const config = asRecord(field(inner, 'config'), 'its configuration', site.at);
+  const sequences = field(config, 'return_sequences') === true;
+  const aligned = sequences ? reversed(site, z!) : z!;
+  const mode =
+    field(site.config, 'merge_mode') === undefined ? 'null' : wordOf(site, 'merge_mode', '');
+  const joined = ((): Node[] => {
+    switch (mode) {
+      case 'concat':
+        return [b.concat([y!, aligned], { axis: y!.type.shape.length - 1 })];
+      case 'sum':
+        return [b.scalar('add', y!, aligned)];
+      case 'ave':
+        return [b.scalar('mul', b.scalar('add', y!, aligned), b.value(0.5))];
+      case 'mul':
+        return [b.scalar('mul', y!, aligned)];
+      case 'null':
+        return [y!, aligned];
+      default:
+        throw site.unsupported(`merge_mode ${mode}`);
+    }
+  })();
+  return [...joined, ...after, ...before];
+};
+
+/** A layer over each step on its own. */
+const timeDistributed: CustomLayer = (site) => {
+  const { b } = site;
+  const x = site.input(0);
+  const [n, steps, ...rest] = x.type.shape;
+  if (n === undefined || steps === undefined)
+    throw site.bad(`a sequence of [${x.type.shape.join(', ')}]`);
+  const inner = asRecord(field(site.config, 'layer'), 'the layer of a TimeDistributed', site.at);
+  const config = asRecord(field(inner, 'config') ?? {}, 'its configuration', site.at);
+  const name = asText(field(config, 'name') ?? '', 'its name', site.at);
+  const [y] = site.call(inner, [name], [b.reshape(x, { shape: [n * steps, ...rest] })]);
+  return b.reshape(y!, { shape: [n, steps, ...y!.type.shape.slice(1)] });
+};
+
+/** Recurrent layers and wrappers, by class. */
 export const recurrents: CustomLayers = {
-  GRU: recurrent({
-    op: 'GRU',
-    order: [0, 1, 2],
-    names: (site) => [
-      functionOf(site, 'recurrent_activation', 'hard_sigmoid'),
-      functionOf(site, 'activation', 'tanh'),
-    ],
-  }),
-  LSTM: recurrent({
-    op: 'LSTM',
-    order: [0, 3, 1, 2], // Keras: input, forget, cell, output; ONNX: input, output, forget, cell
-    names: (site) => [
-      functionOf(site, 'recurrent_activation', 'hard_sigmoid'),
-      functionOf(site, 'activation', 'tanh'),
-      functionOf(site, 'activation', 'tanh'),
-    ],
-  }),
-  SimpleRNN: recurrent({
-    op: 'RNN',
-    order: [0],
-    names: (site) => [functionOf(site, 'activation', 'tanh')],
-  }),
+  Bidirectional: bidirectional,
+  ConvLSTM2D: recurrent,
+  GRU: recurrent,
+  LSTM: recurrent,
+  RNN: recurrent,
+  SimpleRNN: recurrent,
+  TimeDistributed: timeDistributed,
 };

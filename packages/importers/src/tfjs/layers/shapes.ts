@@ -1,12 +1,13 @@
-// CustomLayers that join, cut, pad and reorder.
+// Layers that join, cut, pad and reorder.
 
 import { elementCount, type Node } from '@espalier/ir';
-import { closeShape, resolveAxes, resolveAxis, sliceAxis } from '../../tensorflow/room.ts';
+import { closeShape, resolveAxis, sliceAxis } from '../../tensorflow/room.ts';
 import { depthToSpace2d, type Pair, resize2d } from '../../tensorflow/windows.ts';
 import { asList, asWhole, field, isList } from '../json.ts';
 import {
   type CustomLayer,
   type CustomLayers,
+  flagOf,
   formatOf,
   type LayerSite,
   numberOf,
@@ -113,7 +114,22 @@ const concat: CustomLayer = (site) => {
   return site.b.concat(site.inputs, { axis });
 };
 
-/** Products along an axis of each, as `[N, …] · [N, …]`. */
+/** The operand with the axis that is multiplied last, and the others after the batch flat: `[N, M, K]`. */
+function rowsOf(site: LayerSite, x: Node, axis: number, normalize: boolean): Node {
+  const { b } = site;
+  const { shape } = x.type;
+  const others = [...shape.keys()].filter((i) => i > 0 && i !== axis);
+  const moved = b.transpose(x, { perm: [0, ...others, axis] });
+  const [n, k] = [shape[0]!, shape[axis]!];
+  const rows = b.reshape(moved, { shape: [n, others.reduce((m, i) => m * shape[i]!, 1), k] });
+  if (!normalize) return rows;
+  // To length 1, as Keras does, which keeps roots off 0.
+  const squares = b.scalar('mul', rows, rows);
+  const sum = b.reduce(squares, { kind: 'sum', axes: [2], keepDims: true });
+  return b.scalar('div', rows, b.scalar('sqrt', b.scalar('max', sum, b.value(1e-12))));
+}
+
+/** Products along an axis of each operand: what is left of the one, then what is left of the other. */
 const dot: CustomLayer = (site) => {
   const { b } = site;
   const [x, y] = [site.input(0), site.input(1)];
@@ -121,35 +137,59 @@ const dot: CustomLayer = (site) => {
   const [i, j] = (isList(given) ? given : [given, given]).map((axis) =>
     asWhole(axis, 'axes', site.at),
   );
-  const [ranks, normalize] = [
-    [x, y].map(({ type }) => type.shape.length),
-    field(site.config, 'normalize'),
-  ];
-  if (ranks.some((rank) => rank > 3 || rank < 2) || normalize === true)
-    throw site.unsupported(`a dot product of ranks ${ranks.join(' and ')}`);
-  const [a, c] = [
-    resolveAxes(site, [i ?? -1], ranks[0]!)[0]!,
-    resolveAxes(site, [j ?? -1], ranks[1]!)[0]!,
-  ];
-  const flatX =
-    ranks[0] === 2
-      ? b.reshape(x, { shape: [x.type.shape[0]!, 1, x.type.shape[1]!] })
-      : a === 1
-        ? b.transpose(x, { perm: [0, 2, 1] })
-        : x;
-  const flatY =
-    ranks[1] === 2
-      ? b.reshape(y, { shape: [...y.type.shape, 1] })
-      : c === 2
-        ? b.transpose(y, { perm: [0, 2, 1] })
-        : y;
-  const product = b.matmul(flatX, flatY);
-  const [n, m, k] = product.type.shape;
-  const shape = [n!, ...(ranks[0] === 3 ? [m!] : []), ...(ranks[1] === 3 ? [k!] : [])];
-  return b.reshape(product, { shape: shape.length === 1 ? [n!, 1] : shape });
+  const axes = [x, y].map(({ type }, k) =>
+    resolveAxis(site, (k === 0 ? i : j) ?? -1, type.shape.length),
+  );
+  if (axes.includes(0)) throw site.unsupported('a dot product along the batch');
+  const normalize = flagOf(site, 'normalize', false);
+  const rows = rowsOf(site, x, axes[0]!, normalize);
+  const columns = b.transpose(rowsOf(site, y, axes[1]!, normalize), { perm: [0, 2, 1] });
+  const left = (node: Node, axis: number) => node.type.shape.filter((_, k) => k > 0 && k !== axis);
+  const shape = [x.type.shape[0]!, ...left(x, axes[0]!), ...left(y, axes[1]!)];
+  const product = b.matmul(rows, columns);
+  return b.reshape(product, { shape: shape.length === 1 ? [...shape, 1] : shape });
 };
 
-/** CustomLayers by class. */
+/** Height and width of a configuration. */
+function sizeOf(site: LayerSite): Pair {
+  const [height, width] = ['height', 'width'].map((name) => numberOf(site, name, 0));
+  if (!(height! >= 1 && width! >= 1 && height! <= 2 ** 15 && width! <= 2 ** 15))
+    throw site.bad(`an image of ${height} by ${width}`);
+  return [height!, width!];
+}
+
+const resizing: CustomLayer = (site) => {
+  const mode = wordOf(site, 'interpolation', 'bilinear');
+  if (mode !== 'nearest' && mode !== 'bilinear') throw site.unsupported(`interpolation ${mode}`);
+  if (flagOf(site, 'crop_to_aspect_ratio', false)) throw site.unsupported('crop_to_aspect_ratio');
+  return resize2d(site, site.input(0), {
+    mode: mode === 'nearest' ? 'nearest' : 'linear',
+    size: sizeOf(site),
+    format: 'NHWC',
+    corners: false,
+    centres: true,
+  });
+};
+
+/** The middle of an image; a smaller one is resized. */
+const centerCrop: CustomLayer = (site) => {
+  const x = site.input(0);
+  const size = sizeOf(site);
+  const [, h = 0, w = 0] = x.type.shape;
+  if (h < size[0] || w < size[1])
+    return resize2d(site, x, {
+      mode: 'linear',
+      size,
+      format: 'NHWC',
+      corners: false,
+      centres: false,
+    });
+  const row = Math.floor((h - size[0]) / 2);
+  const column = Math.floor((w - size[1]) / 2);
+  return sliceAxis(site, sliceAxis(site, x, 1, row, size[0]), 2, column, size[1]);
+};
+
+/** Layers by class. */
 export const shapes: CustomLayers = {
   Add: merge('add'),
   Average: (site) =>
@@ -158,6 +198,7 @@ export const shapes: CustomLayers = {
       levelled(site).reduce((a, c) => site.b.scalar('add', a, c)),
       site.b.value(1 / site.inputs.length),
     ),
+  CenterCrop: centerCrop,
   Concatenate: concat,
   Cropping2D: crop,
   Dot: dot,
@@ -167,6 +208,7 @@ export const shapes: CustomLayers = {
   Multiply: merge('mul'),
   Permute: permute,
   Reshape: reshape,
+  Resizing: resizing,
   Subtract: (site) => {
     const [a, c] = levelled(site);
     if (!a || !c) throw site.bad('a difference of one operand');
