@@ -1,4 +1,4 @@
-// A layers model: Keras' topology, Sequential or Functional, models within models.
+// A layers model: the calls of its layers, in the order that its outputs need.
 
 import type { Location, Node, Output, Tensor } from '@espalier/ir';
 import { badModel, unsupportedOp } from '../errors.ts';
@@ -7,51 +7,15 @@ import type { DeclaredInput } from '../tensorflow/inputs.ts';
 import type { House } from '../tensorflow/room.ts';
 import { located, settled } from '../tensorflow/settle.ts';
 import { type Call, type CallPlan, callOf } from './calls.ts';
-import {
-  asList,
-  asRecord,
-  asText,
-  asWhole,
-  field,
-  isList,
-  isRecord,
-  type Json,
-  type JsonRecord,
-} from './json.ts';
+import { findWeight } from './find-weight.ts';
+import { asList, asRecord, asWhole, field, type JsonRecord } from './json.ts';
 import { layerOf } from './layers/index.ts';
 import type { CustomLayer, CustomLayers, LayerSite } from './layers/layer.ts';
 import type { TfjsModel } from './read.ts';
-
-/** One result of one call of a layer. */
-interface Ref {
-  readonly layer: string;
-  readonly call: number;
-  readonly tensor: number;
-}
-
-interface Layer {
-  readonly className: string;
-  readonly name: string;
-  readonly config: JsonRecord;
-  /** The operands of each call. */
-  readonly calls: readonly (readonly Ref[])[];
-  /** The model that it is, if it is one. */
-  readonly model?: Model;
-}
-
-interface Model {
-  readonly layers: ReadonlyMap<string, Layer>;
-  readonly inputs: readonly Ref[];
-  readonly outputs: readonly Ref[];
-}
-
-/** Models within models go no deeper. */
-const mostDepth = 16;
+import { type Layer, type Model, parseLayer, parseModel, type Ref } from './topology.ts';
 
 /** Where an importer that is missing would go. */
 const place = 'packages/importers/src/tfjs/layers or the option customLayers';
-
-const containers = ['Functional', 'Model', 'Sequential'];
 
 /**
  * What a layers model takes and gives, and how.
@@ -82,117 +46,14 @@ export function planLayersModel(
       const operands = inputs.map(({ name }) => ports.get(name)!);
       const context = { weights, custom, house, file, observe, masks: new Map<Node, Node>() };
       const results = run(model, operands, context, '');
-      const several = new Map<string, number>();
-      for (const { layer } of model.outputs) several.set(layer, (several.get(layer) ?? 0) + 1);
-      return model.outputs.map(
-        ({ layer, tensor }, i): Output => ({
-          name: several.get(layer) === 1 ? layer : `${layer}:${tensor}`,
-          node: results[i]!,
-        }),
-      );
+      const names = model.outputs.map(({ layer }) => layer);
+      return names.map((layer, i): Output => {
+        const alone = names.indexOf(layer) === names.lastIndexOf(layer);
+        const before = names.slice(0, i).filter((other) => other === layer).length;
+        return { name: alone ? layer : `${layer}:${before}`, node: results[i]! };
+      });
     },
   };
-}
-
-function parseModel(record: JsonRecord, at: Location, depth: number): Model {
-  if (depth > mostDepth) throw badModel(`models lie ${depth} deep in each other`, at);
-  const className = asText(field(record, 'class_name'), 'class_name', at);
-  if (!containers.includes(className)) throw badModel(`a model of class ${className}`, at);
-  const config = field(record, 'config');
-  return className === 'Sequential'
-    ? parseSequential(config, at, depth)
-    : parseFunctional(asRecord(config, 'config', at), at, depth);
-}
-
-function parseLayer(value: Json, at: Location, depth: number): Layer {
-  const record = asRecord(value, 'a layer', at);
-  const className = asText(field(record, 'class_name'), 'the class of a layer', at);
-  const raw = field(record, 'config') ?? {};
-  const config = isList(raw) ? {} : asRecord(raw, 'the configuration of a layer', at);
-  const named = field(record, 'name') ?? field(config, 'name');
-  const name = asText(named, `the name of a ${className}`, at);
-  const here = { ...at, node: name };
-  const inbound = asList(field(record, 'inbound_nodes') ?? [], 'inbound_nodes', here);
-  const calls = inbound.map((call) => refsIn(call, here));
-  const model = containers.includes(className) ? parseModel(record, here, depth + 1) : undefined;
-  return { className, name, config, calls, ...(model && { model }) };
-}
-
-/** References `[layer, call, tensor, …]` in the order in which they stand; Keras 3 hides them in records. */
-function refsIn(value: Json, at: Location): Ref[] {
-  const found: Ref[] = [];
-  const stack: Json[] = [value];
-  while (stack.length > 0) {
-    const item = stack.pop()!;
-    if (isList(item)) {
-      const [layer, call, tensor] = item;
-      if (typeof layer === 'string' && typeof call === 'number' && typeof tensor === 'number')
-        found.push({
-          layer,
-          call: asWhole(call, 'a call', at),
-          tensor: asWhole(tensor, 'a result', at),
-        });
-      else stack.push(...[...item].reverse());
-    } else if (isRecord(item)) {
-      const config = field(item, 'config');
-      const history = isRecord(config) ? field(config, 'keras_history') : undefined;
-      const args = field(item, 'args');
-      if (history !== undefined) stack.push(history);
-      else if (args !== undefined) stack.push(args);
-    }
-  }
-  return found;
-}
-
-function layersOf(list: Json | undefined, at: Location, depth: number): Layer[] {
-  const layers = asList(list, 'the list of layers', at).map((layer) =>
-    parseLayer(layer, at, depth),
-  );
-  if (new Set(layers.map(({ name }) => name)).size < layers.length)
-    throw badModel('two layers have one name', at);
-  return layers;
-}
-
-function parseFunctional(config: JsonRecord, at: Location, depth: number): Model {
-  const layers = new Map(
-    layersOf(field(config, 'layers'), at, depth).map((layer) => [layer.name, layer]),
-  );
-  const ends = (name: string) => {
-    const refs = refsIn(asList(field(config, name), name, at), at);
-    if (refs.length === 0) throw badModel(`${name} is empty`, at);
-    for (const { layer } of refs)
-      if (!layers.has(layer))
-        throw badModel(`${name} names layer ${layer}, which is not there`, at);
-    return refs;
-  };
-  return { layers, inputs: ends('input_layers'), outputs: ends('output_layers') };
-}
-
-/** A chain of layers; its input is one more layer. */
-function parseSequential(config: Json | undefined, at: Location, depth: number): Model {
-  const list = isRecord(config) ? field(config, 'layers') : config;
-  const chain = layersOf(list, at, depth);
-  const [first] = chain;
-  if (!first) throw badModel('a model without layers', at);
-  const ref = (layer: string): Ref => ({ layer, call: 0, tensor: 0 });
-  const input: Layer =
-    first.className === 'InputLayer'
-      ? { ...first, calls: [[]] }
-      : {
-          className: 'InputLayer',
-          name: `${first.name}_input`,
-          config: { ...first.config, name: `${first.name}_input` },
-          calls: [[]],
-          ...(first.model && { model: first.model }),
-        };
-  const rest = first.className === 'InputLayer' ? chain.slice(1) : chain;
-  const layers = new Map<string, Layer>([[input.name, input]]);
-  let last = input.name;
-  for (const layer of rest) {
-    layers.set(layer.name, { ...layer, calls: [[ref(last)]] });
-    last = layer.name;
-  }
-  return { layers, inputs: [ref(input.name)], outputs: [ref(last)] };
 }
 
 /** The shape and type of an input layer, or of the first layer of a chain. */
@@ -223,6 +84,9 @@ function callsOf({ layers }: Model, custom: CustomLayers, prefix: string): Call[
     return [callOf(className, label, layerOf(className, custom) !== undefined)];
   });
 }
+
+/** What sequences carry along: which of their steps count. */
+type Masks = Map<Node, Node>;
 
 interface Context {
   readonly weights: ReadonlyMap<string, Tensor>;
@@ -300,9 +164,6 @@ function importCall(layer: Layer, inputs: readonly Node[], context: Context, pre
   }
 }
 
-/** What sequences carry along: which of their steps count. */
-type Masks = Map<Node, Node>;
-
 /** A layer, and where its weights are: each list holds the names that one part of a weight's name may have. */
 interface Placed {
   readonly className: string;
@@ -351,35 +212,6 @@ function siteOf(placed: Placed, context: Context, prefix: string): LayerSite {
     maskOf: (x) => masks.get(x),
     setMask: (y, mask) => void masks.set(y, mask),
   };
-}
-
-/** The name of a weight whose name has all scopes in order; without the last of them, if none has. */
-function findWeight(
-  weights: ReadonlyMap<string, Tensor>,
-  prefix: string,
-  scopes: readonly (readonly string[])[],
-  weight: string,
-): string | undefined {
-  const [only] = scopes;
-  const plain = only?.[0] ?? '';
-  const exact = [`${prefix}${plain}/${weight}`, `${plain}/${weight}`];
-  const found = scopes.length === 1 ? exact.find((key) => weights.has(key)) : undefined;
-  if (found !== undefined) return found;
-  const own = [...weights.keys()].filter((key) => {
-    if (!key.endsWith(`/${weight}`)) return false;
-    const path = `/${key}`;
-    let from = 0;
-    return scopes.every((names) => {
-      const places = names.map((name) => path.indexOf(`/${name}/`, from)).filter((at) => at >= 0);
-      from = Math.min(...places);
-      return places.length > 0;
-    });
-  });
-  if (own.length === 1) return own[0];
-  const inPrefix = own.filter((key) => prefix !== '' && key.startsWith(prefix));
-  if (inPrefix.length === 1) return inPrefix[0];
-  if (own.length > 1 || scopes.length < 2) return undefined;
-  return findWeight(weights, prefix, scopes.slice(0, -1), weight);
 }
 
 const resultsOf = (importer: CustomLayer, site: LayerSite): readonly Node[] => {
