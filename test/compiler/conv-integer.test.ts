@@ -13,7 +13,8 @@ import {
   type Tensor,
 } from '@espalier/ir';
 import t, { type Test } from 'tap';
-import { start } from '../support/run-compiled.ts';
+import { type Keep, masks, withZeros } from '../support/masks.ts';
+import { start, withKernel } from '../support/run-compiled.ts';
 
 // Older engines have relaxed SIMD behind a flag, which newer ones do not know. The fast compiler of V8 11.3 (Node 20)
 // gives the relaxed dot product a register twice, so that one is left out.
@@ -34,6 +35,8 @@ interface Sample {
   /** Largest weight. */
   readonly largest?: number;
   readonly tail?: Tail;
+  /** Which weights stay, for the kernel that skips fours of zeros. */
+  readonly keep?: Keep;
 }
 
 const whole = (shape: readonly number[], seed: number, most: number): Tensor =>
@@ -42,7 +45,7 @@ const whole = (shape: readonly number[], seed: number, most: number): Tensor =>
 /** Asserts that both modules give what the interpreter gives, to the bit unless a tolerance says so. */
 function agrees(
   t: Test,
-  { x, w, attrs, largest = 127, tail }: Sample,
+  { x, w, attrs, largest = 127, tail, keep }: Sample,
   tolerance = 0,
 ): readonly string[] {
   const all = { ...plain, ...attrs };
@@ -59,7 +62,8 @@ function agrees(
     return nodes.at(-1)!;
   };
   const [o, r, s] = w;
-  const weights = b.constant(whole([o, x[1] / all.groups, r, s], 2, largest), 'w');
+  const dense = whole([o, x[1] / all.groups, r, s], 2, largest);
+  const weights = b.constant(keep ? withZeros(dense, keep) : dense, 'w');
   const sums = b.convInteger(
     b.scalar('toCode', nodes[0]!),
     weights,
@@ -71,7 +75,7 @@ function agrees(
   const expected = evaluate(graph, inputs).y!;
   let steps: readonly string[] = [];
   for (const variant of ['plain', 'relaxed'] as const) {
-    const running = start(graph, {}, variant);
+    const running = start(graph, keep ? withKernel('conv-integer-sparse') : {}, variant);
     steps = running.compiled.report.steps;
     const actual = running.run(inputs).y!;
     let worst = 0;
@@ -108,6 +112,27 @@ t.test('sums are exact for any window, and any code of zero', async (t) => {
       [5, 2],
     ] as const)
       for (const channels of [3, 8]) agrees(t, { x: [2, channels, 9, 13], w: [13, r, s], attrs });
+});
+
+t.test('sums are exact where fours of inputs are skipped, for any mask and window', async (t) => {
+  // Whole fours of inputs in blocks of 8 outputs, and masks that are nothing of the kind.
+  const coarse = ([name, keep]: readonly [string, Keep]): [string, Keep] => [
+    `${name}, in fours`,
+    (o, i, r, s) => keep(o, Math.floor(i / 4), r, s),
+  ];
+  const all = Object.entries(masks(8, false));
+  for (const [name, keep] of [...all, ...all.map(coarse)])
+    for (const [attrs, taps] of [
+      [{}, 1],
+      [{ pads: [1, 1, 1, 1], zero: 9 }, 3],
+      [{ stride: [2, 1], dilation: [1, 2], pads: [0, 3, 1, 2], zero: 127 }, 3],
+    ] as const)
+      for (const channels of [3, 16, 29]) {
+        const sample: Sample = { x: [2, channels, 7, 9], w: [21, taps, taps], attrs, keep };
+        const steps = agrees(t, sample);
+        if (channels === 16 && name.includes('tenth, in fours'))
+          t.match(steps.join(), 'sparse conv', `${name} is skipped`);
+      }
 });
 
 t.test('sums are exact in groups of any size', async (t) => {

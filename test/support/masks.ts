@@ -17,8 +17,12 @@ function chance(...place: readonly number[]): number {
 
 /** Random weights, those not kept set to zero. */
 export function maskedWeights(shape: readonly number[], keep: Keep, seed = 5): Tensor {
-  const tensor = randomTensor({ dtype: 'f32', shape }, seed);
-  const [, inputs = 1, rows = 1, columns = 1] = shape;
+  return withZeros(randomTensor({ dtype: 'f32', shape }, seed), keep);
+}
+
+/** Weights, those not kept set to zero. */
+export function withZeros(tensor: Tensor, keep: Keep): Tensor {
+  const [, inputs = 1, rows = 1, columns = 1] = tensor.type.shape;
   const data = tensor.data.map((value, at) => {
     const column = at % columns;
     const row = Math.floor(at / columns) % rows;

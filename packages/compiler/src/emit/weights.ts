@@ -23,15 +23,17 @@ export interface PackedWeights {
   readonly scalesOffset: number;
 }
 
-/** Lists of offsets, as the steps from one to the next in words. */
+/** Lists of offsets, as the steps from one to the next. */
 export interface PackedOffsets {
   readonly kind: 'offsets';
   readonly buffer: Buffer;
   readonly counts: Buffer;
   readonly lists: number;
   readonly fileOffset: number;
-  /** Bytes of one step. */
+  /** Bytes that a step takes. */
   readonly stepBytes: 1 | 2 | 4;
+  /** What steps count: words, or bytes where offsets are not whole words. */
+  readonly unit: 1 | 4;
 }
 
 /** The file, and where everything in it belongs. */
@@ -148,10 +150,11 @@ function packOffsets(
 ): PackedOffsets {
   const words = wordsOf();
   const steps = new Uint32Array(words.length);
+  const unit = words.every((word) => word % 4 === 0) ? 4 : 1;
   let at = 0;
   for (const length of lengths)
     for (let i = 0; i < length; i++, at++)
-      steps[at] = (words[at]! - (i === 0 ? 0 : words[at - 1]!)) / 4;
+      steps[at] = (words[at]! - (i === 0 ? 0 : words[at - 1]!)) / unit;
   const largest = steps.reduce((most, step) => Math.max(most, step), 0);
   const [stepBytes, codes] =
     largest < 1 << 8
@@ -160,7 +163,7 @@ function packOffsets(
         ? ([2, Uint16Array.from(steps)] as const)
         : ([4, steps] as const);
   const fileOffset = appendNow(append, codes);
-  return { kind: 'offsets', buffer, counts, lists: lengths.length, fileOffset, stepBytes };
+  return { kind: 'offsets', buffer, counts, lists: lengths.length, fileOffset, stepBytes, unit };
 }
 
 const bytesOf = (data: Uint32Array | Uint16Array | Uint8Array): Uint8Array =>

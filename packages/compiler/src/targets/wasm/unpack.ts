@@ -59,12 +59,14 @@ const stepLoads = { 1: 'i32.load8_u', 2: 'i32.load16_u', 4: 'i32.load' } as cons
 export const unpackOffsets = ({
   lists,
   stepBytes,
-}: Pick<PackedOffsets, 'lists' | 'stepBytes'>): Routine => ({
+  unit,
+}: Pick<PackedOffsets, 'lists' | 'stepBytes' | 'unit'>): Routine => ({
   args: ['steps', 'counts', 'result'],
 
   write(asm, from, counts, to) {
     const [offset, end] = [asm.i32Local(), asm.i32Local()];
-    const step = asm.op('i32.shl', asm.load(stepLoads[stepBytes], from!.get), asm.i32(2));
+    const loaded = asm.load(stepLoads[stepBytes], from!.get);
+    const step = unit === 1 ? loaded : asm.op('i32.shl', loaded, asm.i32(2));
     const list = asm.seq(
       offset.set(asm.i32(0)),
       end.set(asm.op('i32.add', to!.get, asm.load('i32.load', counts!.get))),

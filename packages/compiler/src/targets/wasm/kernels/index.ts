@@ -6,7 +6,7 @@ import { applyEpilogue } from './apply-epilogue.ts';
 import { argReduce } from './arg-reduce.ts';
 import { concat } from './concat.ts';
 import { conv } from './conv.ts';
-import { convInteger } from './conv-integer.ts';
+import { convInteger, convIntegerSparse } from './conv-integer.ts';
 import { convPlanes1, convPlanes2 } from './conv-planes.ts';
 import { convSparse, linearSparse } from './conv-sparse.ts';
 import { convTranspose } from './conv-transpose.ts';
@@ -49,7 +49,7 @@ export const kernels: Readonly<Record<Exclude<PrimitiveName, ViewName>, readonly
     convPlanes1,
     convPlanes2,
   ],
-  convInteger: [depthwiseInteger, convInteger],
+  convInteger: [depthwiseInteger, convInteger, convIntegerSparse],
   convTranspose: [convTranspose],
   cumSum: [applyEpilogue(cumSum)],
   gather: [applyEpilogue(gather)],

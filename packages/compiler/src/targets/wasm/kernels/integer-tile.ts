@@ -10,13 +10,18 @@ import { type Loop, nest } from '../walk.ts';
 import { offset } from './epilogue.ts';
 import { finishIntegers, type IntegerFinishing } from './integer-finish.ts';
 import { quad } from './integer-pack.ts';
-import { blockLanes } from './tile.ts';
+import { type BlockTaps, blockLanes, tableRun } from './tile.ts';
 
 /** A tile to write. Steps are in bytes. */
 export interface IntegerTile extends IntegerFinishing {
   readonly xPixelStep: number;
+  readonly taps: IntegerLoopTaps | BlockTaps;
+}
+
+/** The taps of a dense layer. */
+export interface IntegerLoopTaps {
   /** Loops over the input around its runs, outermost first. */
-  readonly outerTaps: readonly { readonly extent: number; readonly step: number }[];
+  readonly outer: readonly { readonly extent: number; readonly step: number }[];
   /** Quads of a run. */
   readonly quads: number;
 }
@@ -34,39 +39,51 @@ export function createIntegerTile(
 ): (pixels: number, lanes: number) => Expr {
   const [at, weights, end] = [asm.i32Local(), asm.i32Local(), asm.i32Local()];
   const product = (asm.relaxed ? relaxedProduct : plainProduct)(asm, spec.xPixelStep);
-  // One vector of weights and two of inputs are loaded more often than a counter is tested.
-  const unrolled = spec.quads % 2 === 0 ? 2 : 1;
-
   return (pixels, lanes) => {
     const vectors = Math.ceil(lanes / 4);
-    const steps = Array.from({ length: unrolled }, (_, i) =>
-      product.step(at, weights, i, pixels, vectors),
-    );
-    const runBytes = quad * spec.quads;
-    const run = asm.seq(
-      end.set(asm.op('i32.add', at.get, asm.i32(runBytes))),
-      asm.until(
-        at,
-        end.get,
-        asm.seq(
-          ...steps,
-          weights.advance(unrolled * quad * blockLanes),
-          at.advance(unrolled * quad),
-        ),
-        spec.quads / unrolled,
-      ),
-      spec.outerTaps.length > 0 ? at.advance(-runBytes) : asm.seq(),
-    );
-    const loops = spec.outerTaps.map(({ extent, step }): Loop => ({ extent, steps: [step] }));
+    const step = (i: number) => product.step(at, weights, i, pixels, vectors);
     return asm.seq(
       product.start(bias, pixels, vectors),
       at.set(x.get),
       weights.set(w.get),
-      spec.quads > 0 ? nest(asm, loops, [at], run) : asm.seq(),
+      'start' in spec.taps
+        ? tableRun(asm, spec.taps, x, weights, at, end, () => step(0))
+        : loopRun(asm, spec.taps, at, weights, end, step),
       product.end(bias, pixels, vectors),
       finishIntegers(asm, spec, y, extras, waiting, pixels, lanes, product.sum),
     );
   };
+}
+
+/** Every quad in its loops. */
+function loopRun(
+  asm: Assembler,
+  { outer, quads }: IntegerLoopTaps,
+  at: Local,
+  weights: Local,
+  end: Local,
+  step: (i: number) => Expr,
+): Expr {
+  if (quads === 0) return asm.seq();
+  // One vector of weights and two of inputs are loaded more often than a counter is tested.
+  const unrolled = quads % 2 === 0 ? 2 : 1;
+  const runBytes = quad * quads;
+  const run = asm.seq(
+    end.set(asm.op('i32.add', at.get, asm.i32(runBytes))),
+    asm.until(
+      at,
+      end.get,
+      asm.seq(
+        ...Array.from({ length: unrolled }, (_, i) => step(i)),
+        weights.advance(unrolled * quad * blockLanes),
+        at.advance(unrolled * quad),
+      ),
+      quads / unrolled,
+    ),
+    outer.length > 0 ? at.advance(-runBytes) : asm.seq(),
+  );
+  const loops = outer.map(({ extent, step: bytes }): Loop => ({ extent, steps: [bytes] }));
+  return nest(asm, loops, [at], run);
 }
 
 /** How one of the two modules multiplies. */

@@ -59,11 +59,18 @@ export interface TableTaps {
 }
 
 /** The taps of the block that is being computed. */
-interface BlockTaps {
+export interface BlockTaps {
   readonly start: Local;
   readonly end: Local;
   readonly meanTaps: number;
 }
+
+/** Room for the taps of the block that is being computed. */
+export const blockTaps = (asm: Assembler, { meanTaps }: TableTaps): BlockTaps => ({
+  start: asm.i32Local(),
+  end: asm.i32Local(),
+  meanTaps,
+});
 
 /** Weights beyond this are read once a row of pixels rather than once a tile. */
 const cacheBytes = 1 << 20;
@@ -92,10 +99,7 @@ export function tileRereads(product: {
 /** Statement: the whole product. The pointers are [x, w, bias, y, ...extras]. */
 export function emitTiles(asm: Assembler, spec: TileSpec, pointers: readonly Local[]): Expr {
   const { taps } = spec;
-  const own: BlockTaps | undefined =
-    'counts' in taps
-      ? { start: asm.i32Local(), end: asm.i32Local(), meanTaps: taps.meanTaps }
-      : undefined;
+  const own = 'counts' in taps ? blockTaps(asm, taps) : undefined;
   const tile = createTile(asm, spec, pointers, own);
   const line: PixelRow = {
     pixels: spec.pixels,
@@ -182,8 +186,8 @@ export function overTiles(
   );
 }
 
-/** All blocks, each with its part of the table and of the weights. */
-function overTable(
+/** All blocks, each with its part of the table and of the weights: 32 bytes a tap. */
+export function overTable(
   asm: Assembler,
   { counts, offsets }: TableTaps,
   { start, end }: BlockTaps,
@@ -290,7 +294,7 @@ function loopRun(
 }
 
 /** The taps of a block, one a basic block: old engines would hold the loads of several at once. */
-function tableRun(
+export function tableRun(
   asm: Assembler,
   { start, end, meanTaps }: BlockTaps,
   x: Local,
