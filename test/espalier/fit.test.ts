@@ -171,6 +171,20 @@ t.test('wishes that cannot come true, or exclude each other, say so', async (t) 
   );
 });
 
+/** Runs the command to its end. */
+const command = (folder: string, ...words: string[]) =>
+  spawnSync(
+    process.execPath,
+    [
+      '--import',
+      import.meta.resolve('tsx'),
+      '--conditions=espalier-source',
+      join(root, 'packages/espalier/src/cli/index.ts'),
+      ...words,
+    ],
+    { cwd: folder, encoding: 'utf8' },
+  );
+
 /** Runs the command, and kills it once it has written something, if asked to. */
 function search(t: Test, folder: string, kill: boolean): Promise<{ stdout: string }> {
   const words = ['packages/espalier/src/cli/index.ts', 'search'].map((w) =>
@@ -225,21 +239,35 @@ t.test('a search that is killed goes on where it was', async (t) => {
   t.equal(text(a), text(b), 'byte for byte');
 });
 
+t.test('a check compares a build with the committed plan', async (t) => {
+  const folder = fitProject(t);
+  await lock(folder);
+  const same = command(folder, 'check', `net.onnx?${query}`);
+  t.equal(same.status, 0, same.stdout);
+  t.match(same.stdout, /latency, ms +\S+ +\S+ +holds/, 'a table');
+  const path = join(folder, 'net.espalier.json');
+  const text = JSON.parse(readFileSync(path, 'utf8'));
+  const [entry] = Object.values<{ plan: { shipped: Record<string, number> } }>(text.plans);
+  for (const [name, factor] of Object.entries({ ms: 0.9, bytes: 0.9, score: 1.1 })) {
+    const { shipped } = entry!.plan;
+    const honest = shipped[name]!;
+    shipped[name] = honest * factor;
+    writeFileSync(path, JSON.stringify(text));
+    const worse = command(folder, 'check', `net.onnx?${query}`, '--json');
+    shipped[name] = honest;
+    t.equal(worse.status, 1, `${name} is worse than it was`);
+    const { comparisons } = JSON.parse(worse.stdout) as {
+      comparisons: { regressed: boolean }[];
+    };
+    t.equal(comparisons.filter(({ regressed }) => regressed).length, 1, 'and that alone');
+  }
+  const missing = command(folder, 'check', 'net.onnx?target=s20');
+  t.match(missing.stderr, /has no plan/, 'without a plan there is nothing to compare with');
+});
+
 t.test('the command says what is wrong', async (t) => {
   const folder = fitProject(t);
-  const run = (...words: string[]) =>
-    spawnSync(
-      process.execPath,
-      [
-        '--import',
-        import.meta.resolve('tsx'),
-        '--conditions=espalier-source',
-        join(root, 'packages/espalier/src/cli/index.ts'),
-        ...words,
-      ],
-      { cwd: folder, encoding: 'utf8' },
-    );
-  const dense = run('search', 'net.onnx');
+  const dense = command(folder, 'search', 'net.onnx');
   t.equal(dense.status, 1, 'nothing to search');
   t.match(dense.stderr, /asks for the dense network/, 'and why');
 });

@@ -7,8 +7,10 @@ import { explain, unknownOption } from '../errors.ts';
 import { nearest } from '../nearest.ts';
 import { build } from './commands/build.ts';
 import { calibrate } from './commands/calibrate.ts';
+import { check } from './commands/check.ts';
 import { devices } from './commands/devices.ts';
 import { inspect } from './commands/inspect.ts';
+import { report } from './commands/report.ts';
 import { search } from './commands/search.ts';
 
 /** Every command, by its name. */
@@ -16,8 +18,10 @@ import { search } from './commands/search.ts';
 const commands: Readonly<Record<string, CommandDef<any>>> = {
   build,
   calibrate,
+  check,
   devices,
   inspect,
+  report,
   search,
 };
 

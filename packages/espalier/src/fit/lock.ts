@@ -22,6 +22,13 @@ export interface Identity {
   readonly compiler: string;
 }
 
+/** Two networks, timed turn and turn about. */
+export interface Measured {
+  readonly engine: string;
+  readonly denseMs: number;
+  readonly ms: number;
+}
+
 /** What a search found out. */
 export interface PlanRecord {
   readonly accepted: boolean;
@@ -35,6 +42,8 @@ export interface PlanRecord {
   /** `measured` or `estimated` prices. */
   readonly source: string;
   readonly inputs: { readonly kind: InputKind; readonly count: number };
+  /** Both networks timed here, where the device is this machine. */
+  readonly measured?: Measured;
   readonly layers: readonly PlannedLayer[];
   readonly trials: readonly Trial[];
 }

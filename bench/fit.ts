@@ -1,0 +1,223 @@
+// Are networks that are fitted to this machine faster, by how much, and how good are they? (words choose networks)
+
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { compile, type Profile } from '@espalier/compiler';
+import { importOnnx } from '@espalier/importers';
+import { elementCount, type Graph, type InputNode } from '@espalier/ir';
+import { createRun } from '@espalier/search';
+import { openCache } from '../packages/espalier/src/cache.ts';
+import { canonical, searchModel } from '../packages/espalier/src/fit/search-model.ts';
+import { syntheticSamples } from '../packages/espalier/src/inputs/index.ts';
+import type { Picture } from '../packages/espalier/src/inputs/picture.ts';
+import {
+  type Preprocessing,
+  pictureShape,
+  pictureTensor,
+} from '../packages/espalier/src/inputs/preprocess.ts';
+import { skipWithoutChromium } from '../test/support/browser.ts';
+import { hasSharedData, sharedData } from '../test/support/shared-data.ts';
+import { type ModelCase, modelCases, skeletonCases } from '../test/support/trained-models.ts';
+import { atLeast, atMost, type Bar, type Report, type Row } from './bars.ts';
+import { engines, type HostName } from './peers/engines.ts';
+import { startHost } from './peers/host.ts';
+import { writeNetwork } from './peers/network.ts';
+import { type FitRecord, fitRecords, type See } from './support/fit-records.ts';
+import { calibratedHost } from './support/host.ts';
+import { median } from './support/networks.ts';
+
+const rounds = 9;
+
+/** How long a round is, about. */
+const roundMs = 60;
+
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+
+const three = (value: number): number => Number(value.toPrecision(4));
+
+/** How a model's own specification turns bytes into its input. */
+function preprocessingOf(model: string): Preprocessing {
+  // The shared data is ours to trust; its README says what a spec holds.
+  const spec = JSON.parse(readFileSync(sharedData('models', model, 'spec.json'), 'utf8')) as {
+    readonly cases: readonly {
+      readonly inputs: Readonly<
+        Record<
+          string,
+          {
+            readonly order: string;
+            readonly sub: readonly number[];
+            readonly mul: readonly number[];
+          }
+        >
+      >;
+    }[];
+  };
+  const { order, sub, mul } = Object.values(spec.cases[0]!.inputs)[0]!;
+  return {
+    order: order === 'BGR' ? 'bgr' : 'rgb',
+    scale: 1,
+    mean: sub,
+    std: mul.map((factor) => 1 / factor),
+  };
+}
+
+/** Runs a graph on pictures. */
+function seeing(graph: Graph, preprocessing: Preprocessing): See {
+  const run = createRun(graph);
+  const [input] = graph.inputs as [InputNode];
+  const shape = pictureShape(input)!;
+  return (picture) => run({ [input.name]: pictureTensor(input, shape, [picture], preprocessing) });
+}
+
+/** Times two graphs turn and turn about; medians in ms. */
+async function timeBoth(
+  host: HostName,
+  from: ModelCase,
+  graphs: Readonly<Record<'dense' | 'fitted', Graph>>,
+  profile: Profile,
+): Promise<{ readonly dense: number; readonly fitted: number }> {
+  const root = mkdtempSync(join(tmpdir(), 'espalier-bench-'));
+  const names = ['dense', 'fitted'] as const;
+  try {
+    for (const name of names) {
+      const network = writeNetwork(from, join(root, name));
+      const folder = join(root, name, 'Espalier');
+      mkdirSync(folder, { recursive: true });
+      const compiled = compile(graphs[name], { profile });
+      await engines.Espalier.write({ ...network, graph: graphs[name], compiled }, folder);
+    }
+    const place = await startHost(host, root);
+    const contenders = [];
+    for (const name of names) {
+      const contender = await place.contender('Espalier');
+      await contender.open(name);
+      contenders.push({ name, contender, times: [] as number[] });
+    }
+    // Clocks of pages tick every 0.1 ms: rounds are long, and their means count.
+    const runs = Math.ceil(roundMs / Math.max(0.05, mean(await contenders[0]!.contender.time(5))));
+    for (let round = 0; round < rounds; round++)
+      for (const { contender, times } of contenders) times.push(mean(await contender.time(runs)));
+    for (const { contender } of contenders) await contender.close();
+    await place.close();
+    const [dense, fitted] = contenders.map(({ times }) => median(times)) as [number, number];
+    return { dense, fitted };
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
+}
+
+/** Fits, measures and judges one network. */
+async function fitOne(
+  record: FitRecord,
+  from: ModelCase,
+  profile: Profile,
+  hosts: readonly HostName[],
+): Promise<{ readonly rows: Row[]; readonly bars: Bar[]; readonly errors: number[] }> {
+  const { model, quality, wish } = record;
+  const source = importOnnx(readFileSync(from.file), {
+    file: from.file,
+    fill: (tensor: string) => from.fill?.(tensor),
+  });
+  const [input] = source.inputs as [InputNode];
+  const pictures = record.calibration?.() ?? [];
+  const preprocessing = pictures.length > 0 ? preprocessingOf(model) : {};
+  const shape = pictureShape(input)!;
+  const most = Math.max(16, Math.floor(2 ** 24 / elementCount(input.type.shape)));
+  const samples =
+    pictures.length > 0
+      ? pictures
+          .slice(0, most)
+          .map((p: Picture) => ({ [input.name]: pictureTensor(input, shape, [p], preprocessing) }))
+      : syntheticSamples(source, {}, 1);
+  const startMs = performance.now();
+  const fitted = await searchModel({
+    source,
+    profile,
+    wish: { ...wish, seed: 1, pins: wish.pins ?? {} },
+    inputs: {
+      kind: pictures.length > 0 ? 'pictures' : 'synthetic',
+      files: [],
+      sha256: '',
+      samples: () => samples,
+    },
+    preprocessing: {},
+    task: undefined,
+    cache: process.env.ESPALIER_BENCH_CACHE
+      ? openCache(process.env.ESPALIER_BENCH_CACHE)
+      : undefined,
+    onProgress: ({ message }) => process.stderr.write(`\r\x1b[K${model}: ${message}`),
+  });
+  process.stderr.write('\r\x1b[K');
+  const searchS = (performance.now() - startMs) / 1000;
+  const dense = canonical(source).graph;
+  const rows: Row[] = [];
+  const bars: Bar[] = [];
+  const errors: number[] = [];
+  const predicted = fitted.dense.ms / fitted.shipped.ms;
+  let scores: { dense: number; fitted: number } | undefined;
+  if (quality) {
+    const see = seeing(dense, preprocessing);
+    const own = fitted.accepted ? seeing(fitted.graph, preprocessing) : see;
+    scores = { dense: quality.of(see, see), fitted: quality.of(own, see) };
+    const loss = three(scores.dense - scores.fitted);
+    bars.push(atMost(`${model}, loss`, loss, quality.loss, quality.unit));
+  }
+  for (const host of hosts) {
+    const ms = await timeBoth(host, from, { dense, fitted: fitted.graph }, profile);
+    const measured = ms.dense / ms.fitted;
+    if (fitted.accepted) errors.push(Math.abs(predicted / measured - 1));
+    rows.push({
+      network: model,
+      host,
+      accepted: fitted.accepted,
+      predicted: three(predicted),
+      measured: three(measured),
+      denseMs: three(ms.dense),
+      fittedMs: three(ms.fitted),
+      agreement: three(fitted.shipped.score),
+      ...(scores && { denseQuality: three(scores.dense), fittedQuality: three(scores.fitted) }),
+      unit: quality?.unit ?? '',
+      searchS: three(searchS),
+    });
+    bars.push(atLeast(`${model} in ${host}, speed-up`, three(measured), record.speedup));
+    // Timings of equal programs differ by some percent from run to run.
+    if (fitted.accepted)
+      bars.push(atLeast(`${model} in ${host}, never slower`, three(measured), 0.97));
+  }
+  return { rows, bars, errors };
+}
+
+/** Speed in Node and Chromium, quality on the data sets, error of predictions. `--profile file` keeps the calibration. */
+export async function run(words: readonly string[]): Promise<Report> {
+  if (!hasSharedData()) {
+    console.log('skipped: the shared data is not here (set ESPALIER_DATA)');
+    return { rows: [], bars: [] };
+  }
+  const { profile } = await calibratedHost();
+  const hosts: HostName[] = [
+    'node',
+    ...('skip' in skipWithoutChromium ? [] : (['chromium'] as const)),
+  ];
+  const asked = words.filter((word) => fitRecords.some(({ model }) => model === word));
+  const [rows, bars, errors]: [Row[], Bar[], number[]] = [[], [], []];
+  const cases = function* () {
+    yield* modelCases();
+    yield* skeletonCases();
+  };
+  const done = new Set<string>();
+  for (const from of cases()) {
+    const record = fitRecords.find(({ model }) => model === from.model);
+    if (!record || done.has(from.model)) continue;
+    if (asked.length > 0 && !asked.includes(from.model)) continue;
+    done.add(from.model);
+    const one = await fitOne(record, from, profile, hosts);
+    rows.push(...one.rows);
+    bars.push(...one.bars);
+    errors.push(...one.errors);
+  }
+  if (errors.length > 0)
+    bars.push(atMost('error of predicted speed-ups, median', three(median(errors)), 0.1));
+  return { rows, bars };
+}

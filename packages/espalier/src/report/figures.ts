@@ -1,0 +1,87 @@
+// What a report shows of a plan: figures before and after, and a row a layer.
+
+import { costs, type Graph, macsOf } from '@espalier/ir';
+import { type PlannedLayer, prunableLayers } from '@espalier/search';
+import type { LockEntry } from '../fit/lock.ts';
+
+/** One figure of the network, before and after. */
+export interface BeforeAfter {
+  readonly name: string;
+  readonly before: string;
+  readonly after: string;
+  /** Such as `−32%`; empty where a change means nothing. */
+  readonly change: string;
+}
+
+/** A layer of a report. */
+export interface LayerRow extends PlannedLayer {
+  /** Short enough for a chart; different for each. */
+  readonly label: string;
+  /** Multiply-accumulates, before and after. */
+  readonly macs: number;
+  readonly keptMacs: number;
+}
+
+/** One plan of a report. */
+export interface PlanFigures {
+  readonly query: string;
+  readonly entry: LockEntry;
+  readonly table: readonly BeforeAfter[];
+  readonly layers: readonly LayerRow[];
+}
+
+const change = (before: number, after: number): string => {
+  const percent = Math.round(100 * (after / before - 1));
+  return percent === 0 ? '±0%' : `${percent > 0 ? '+' : '−'}${Math.abs(percent)}%`;
+};
+
+/** Labels fit a chart on a phone. */
+const labelLength = 20;
+
+const shorten = (name: string): string =>
+  name.length > labelLength ? `…${name.slice(1 - labelLength)}` : name;
+
+/** The figures of one plan, for the dense network that it is of. */
+export function figuresOf(query: string, entry: LockEntry, dense: Graph): PlanFigures {
+  const { plan } = entry;
+  const nodes = new Map(prunableLayers(dense).map(({ name, node }) => [name, node]));
+  const layers = plan.layers.map((layer): LayerRow => {
+    const node = nodes.get(layer.layer);
+    const macs = node ? macsOf(node) : 0;
+    const [, place = '', name = ''] = /^(\d+):(.*)$/.exec(layer.layer) ?? [];
+    const label = `${Number(place) + 1} ${shorten(name)}`;
+    return { ...layer, label, macs, keptMacs: macs * (1 - layer.sparsity) };
+  });
+  const before = costs(dense).reduce((sum, cost) => sum + cost.macs, 0);
+  const after = layers.reduce((sum, { macs, keptMacs }) => sum - macs + keptMacs, before);
+  const row = (name: string, a: number, b: number, show: (value: number) => string) => ({
+    name,
+    before: show(a),
+    after: show(b),
+    change: change(a, b),
+  });
+  const kB = (bytes: number) => `${Math.ceil(bytes / 1000).toLocaleString('en')} kB`;
+  const { dense: from, shipped: to } = plan;
+  return {
+    query,
+    entry,
+    layers,
+    table: [
+      row('latency, predicted', from.ms, to.ms, (ms) => `${ms.toPrecision(3)} ms`),
+      ...(plan.measured
+        ? [
+            row(
+              `latency, measured in ${plan.measured.engine}`,
+              plan.measured.denseMs,
+              plan.measured.ms,
+              (ms) => `${ms.toPrecision(3)} ms`,
+            ),
+          ]
+        : []),
+      row('loaded', from.bytes, to.bytes, kB),
+      row('in memory', from.memoryBytes, to.memoryBytes, kB),
+      row('multiply-adds', before, after, (n) => `${(n / 1e6).toPrecision(3)} M`),
+      { ...row(plan.metric, from.score, to.score, (score) => score.toFixed(4)), change: '' },
+    ],
+  };
+}
