@@ -29,19 +29,28 @@ function load(): Promise<LiteRt> {
     };
     Object.assign(globalThis, given);
     const litert = await import('@litertjs/core');
-    await silently(() => litert.loadLiteRt(folder));
+    await listening(() => litert.loadLiteRt(folder));
     return litert;
   })();
   return loading;
 }
 
-/** LiteRT tells the console about accelerators. */
-async function silently<T>(run: () => Promise<T>): Promise<T> {
+const errors: string[] = [];
+
+/** The console as it finds it when it loads is the one that it keeps. */
+const listen = (...words: unknown[]): void => {
+  const text = words.join(' ');
+  if (/^ERROR/.test(text)) errors.push(text);
+};
+
+/** LiteRT tells the console about accelerators, and of an operator that fails nothing but that. */
+async function listening<T>(run: () => Promise<T>): Promise<T> {
   const kept = [console.log, console.info, console.warn, console.error] as const;
-  const nothing = () => undefined;
-  Object.assign(console, { log: nothing, info: nothing, warn: nothing, error: nothing });
+  Object.assign(console, { log: listen, info: listen, warn: listen, error: listen });
   try {
-    return await run();
+    const result = await run();
+    if (errors.length > 0) throw new Error(`LiteRT: ${errors.splice(0).join('\n')}`);
+    return result;
   } finally {
     const [log, info, warn, error] = kept;
     Object.assign(console, { log, info, warn, error });
@@ -54,7 +63,7 @@ export async function runLiteRt(
   inputs: readonly OwnTensor[],
 ): Promise<(Float32Array | Int32Array)[]> {
   const litert = await load();
-  return silently(async () => {
+  return listening(async () => {
     const model: CompiledModel = await litert.loadAndCompile(bytes, { accelerator: 'wasm' });
     const feeds: Tensor[] = inputs.map(
       // Tests feed nothing but these two.

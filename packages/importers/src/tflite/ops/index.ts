@@ -2,15 +2,22 @@
 
 import type { Operator, Operators } from '../operator.ts';
 import { convolutions } from './convolutions.ts';
+import { detections, detectors } from './detections.ts';
 import { elementwise } from './elementwise.ts';
 import { mediapipe } from './mediapipe.ts';
 import { movers } from './movers.ts';
 import { reductions } from './reductions.ts';
 
-const builtin: Operators = { ...convolutions, ...elementwise, ...movers, ...reductions };
+const builtin: Operators = {
+  ...convolutions,
+  ...detections,
+  ...elementwise,
+  ...movers,
+  ...reductions,
+};
 
 /** Operators with a name of their own. */
-const custom: Operators = mediapipe;
+const custom: Operators = { ...detectors, ...mediapipe };
 
 /** The importer of an operator, if there is one. */
 export function operatorOf(op: string, isCustom: boolean): Operator | undefined {
