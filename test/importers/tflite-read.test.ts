@@ -1,8 +1,9 @@
 // Files of TFLite models: what is read, and what is refused.
 
 import { importTflite, isTflite, openModel, surveyTflite } from '@espalier/importers';
+import { evaluate } from '@espalier/ir';
 import t from 'tap';
-import { type WrittenModel, writeTflite } from '../support/write-tflite.ts';
+import { type Sparsity, type WrittenModel, writeTflite } from '../support/write-tflite.ts';
 
 const file = 'net.tflite';
 
@@ -91,4 +92,72 @@ t.test('a damaged file is refused with a code', async (t) => {
   ];
   for (const [what, bytes, code] of damaged)
     t.throws(() => importTflite(bytes, { file }), { code }, what);
+});
+
+/** What a fully connected layer of a sparse 4 by 4 matrix gives for the rows of a unit matrix: its transpose. */
+function dense(data: Float32Array, sparsity: Sparsity): number[][] {
+  const unit = Float32Array.from({ length: 16 }, (_, i) => Number(i % 5 === 0));
+  const bytes = writeTflite({
+    tensors: [
+      { shape: [4, 4], name: 'x' },
+      { shape: [4, 4], data, sparsity },
+      { shape: [4, 4], name: 'w' },
+      { shape: [4, 4], name: 'y' },
+    ],
+    operators: [
+      { builtin: 124, inputs: [1], outputs: [2] },
+      { builtin: 9, inputs: [0, 2, -1], outputs: [3] },
+    ],
+    inputs: [0],
+    outputs: [3],
+  });
+  const graph = importTflite(bytes, { file });
+  const { y } = evaluate(graph, { x: { type: { dtype: 'f32', shape: [4, 4] }, data: unit } });
+  return [0, 1, 2, 3].map((o) => [0, 1, 2, 3].map((i) => y!.data[i * 4 + o]!));
+}
+
+t.test('weights come back where their zeros were left out', async (t) => {
+  const rows = dense(Float32Array.of(1, 2, 3), {
+    order: [0, 1],
+    dimensions: [{ size: 4 }, { segments: [0, 1, 1, 3, 3], indices: [2, 0, 3] }],
+  });
+  t.same(
+    rows,
+    [
+      [0, 0, 1, 0],
+      [0, 0, 0, 0],
+      [2, 0, 0, 3],
+      [0, 0, 0, 0],
+    ],
+    'row by row',
+  );
+  const columns = dense(Float32Array.of(1, 2, 3), {
+    order: [1, 0],
+    dimensions: [{ size: 4 }, { segments: [0, 1, 1, 3, 3], indices: [2, 0, 3] }],
+  });
+  t.same(
+    columns,
+    [
+      [0, 0, 2, 0],
+      [0, 0, 0, 0],
+      [1, 0, 0, 0],
+      [0, 0, 3, 0],
+    ],
+    'column by column',
+  );
+  const blocks = dense(Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8), {
+    order: [0, 1, 2, 3],
+    blocks: [0, 1],
+    dimensions: [{ size: 2 }, { segments: [0, 1, 2], indices: [1, 0] }, { size: 2 }, { size: 2 }],
+  });
+  t.same(
+    blocks,
+    [
+      [0, 0, 1, 2],
+      [0, 0, 3, 4],
+      [5, 6, 0, 0],
+      [7, 8, 0, 0],
+    ],
+    'block by block',
+  );
 });
