@@ -3,6 +3,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { profileOf, showProfile } from '@espalier/compiler';
 import { writeOnnx } from '@espalier/importers';
 import { EspalierError } from '@espalier/ir';
 import t, { type Test } from 'tap';
@@ -237,6 +238,26 @@ t.test('a search that is killed goes on where it was', async (t) => {
   t.same(resumed.plan, whole.plan, 'the plan is the same');
   const text = (folder: string) => readFileSync(join(folder, 'net.espalier.json'), 'utf8');
   t.equal(text(a), text(b), 'byte for byte');
+});
+
+t.test('on this machine a plan has to be faster when it is timed, too', async (t) => {
+  const folder = fitProject(t);
+  const profile = { ...profileOf('laptop'), name: 'local', engine: 'Node 20' };
+  process.env.ESPALIER_LOCAL_PROFILE = join(folder, 'local.device.json');
+  t.teardown(() => {
+    delete process.env.ESPALIER_LOCAL_PROFILE;
+  });
+  const own = query.replace('target=laptop', 'target=local');
+  const profiles = { honest: profile, ofBrowser: { ...profile, engine: 'Chromium 150' } };
+  writeFileSync(process.env.ESPALIER_LOCAL_PROFILE, showProfile(profiles.honest));
+  const { fit } = await build(folder, {}, own);
+  const { measured, accepted, reason } = fit!.plan!;
+  t.match(measured, { engine: /Node/, denseMs: Number, ms: Number }, 'it is timed');
+  t.equal(accepted, measured!.ms < measured!.denseMs, `and that decides: ${reason}`);
+  t.same((await build(folder, {}, own)).fit?.plan?.measured, measured, 'once');
+  writeFileSync(process.env.ESPALIER_LOCAL_PROFILE, showProfile(profiles.ofBrowser));
+  const browser = await build(folder, {}, own);
+  t.equal(browser.fit?.plan?.measured, undefined, 'prices of another engine are not compared');
 });
 
 t.test('a check compares a build with the committed plan', async (t) => {

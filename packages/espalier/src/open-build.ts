@@ -15,7 +15,7 @@ import { findTask } from './fit/task.ts';
 import { wishOf } from './fit/wish.ts';
 import { type CalibrationInputs, findInputs } from './inputs/index.ts';
 import { type External, isCurrent, readModelFile } from './read-model.ts';
-import { readTarget } from './targets.ts';
+import { local, readTarget } from './targets.ts';
 
 /** A model and its query, read as far as decisions need. */
 export interface OpenBuild {
@@ -67,7 +67,17 @@ export async function openBuild(
     profile,
     external,
     model,
-    planning: wish && { file, query, wish, profile, inputs: known, preprocessing, task, model },
+    planning: wish && {
+      file,
+      query,
+      wish,
+      profile,
+      inputs: known,
+      preprocessing,
+      task,
+      measure: directives.target === local,
+      model,
+    },
     inputs: async (needed) => (wanted && (needed || known) ? await find() : undefined),
     besides: [
       ...(profileFile ? [profileFile] : []),

@@ -38,6 +38,8 @@ export interface Planning {
   readonly inputs: CalibrationInputs | undefined;
   readonly preprocessing: Readonly<Record<string, Preprocessing>>;
   readonly task: FoundTask | undefined;
+  /** Whether the device is this machine. */
+  readonly measure: boolean;
   /** Digest of the model's own bytes. */
   readonly model: string;
 }
@@ -155,6 +157,7 @@ export async function makePlan(
       device: profile.name,
       source: profile.source,
       inputs,
+      ...(searched.measured && { measured: searched.measured }),
       layers,
       trials,
     },

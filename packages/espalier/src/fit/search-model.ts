@@ -9,6 +9,8 @@ import { fingerprint } from '../fingerprint.ts';
 import { type CalibrationInputs, exampleSamples, type InputKind } from '../inputs/index.ts';
 import type { Preprocessing } from '../inputs/preprocess.ts';
 import { openJournal } from './journal.ts';
+import type { Measured } from './lock.ts';
+import { isOwnEngine, measureBoth } from './measure.ts';
 import { openPool, usualThreads } from './pool.ts';
 import { type FoundTask, openTask } from './task.ts';
 import type { Wish } from './wish.ts';
@@ -25,12 +27,15 @@ export interface SearchSetup {
   readonly cache: Cache | undefined;
   /** Default as many as the machine runs at once. */
   readonly threads?: number | undefined;
+  /** Whether the device is this machine: then an accepted plan has to be faster here, too. */
+  readonly measure?: boolean;
   onProgress?(progress: Progress): void;
 }
 
 /** What a search ended with. */
 export interface Searched extends Fitted {
   readonly inputs: { readonly kind: InputKind; readonly count: number };
+  readonly measured?: Measured;
   /** Evaluations of this run, and those that an earlier one had finished. */
   readonly evaluations: { readonly computed: number; readonly found: number };
 }
@@ -92,7 +97,20 @@ export async function searchModel(setup: SearchSetup): Promise<Searched> {
     };
     const fitted = await fit(graph, options, pool);
     const kind = task ? 'task' : found.kind;
-    return { ...fitted, inputs: { kind, count: inputs.length }, evaluations: journal.counts };
+    const common = { inputs: { kind, count: inputs.length }, evaluations: journal.counts };
+    if (!setup.measure || !fitted.accepted || !isOwnEngine(profile))
+      return { ...fitted, ...common };
+    const key = `measured ${JSON.stringify(fitted.shipped)}`;
+    // Kept like an evaluation, so that the next build decides alike.
+    const measured = await journal.remember(key, async () =>
+      measureBoth(graph, fitted.graph, profile),
+    );
+    if (measured.ms < measured.denseMs) return { ...fitted, ...common, measured };
+    const times = (measured.denseMs / measured.ms).toFixed(2);
+    const { dense } = fitted;
+    const reason = `predicted to be faster, measured ${times} times as fast`;
+    const rest = { graph, accepted: false, reason, plan: [], weights: new Map(), shipped: dense };
+    return { ...fitted, ...common, ...rest, measured };
   } finally {
     await pool.close();
   }

@@ -85,7 +85,7 @@ export const timeBars = (figures: PlanFigures): string =>
 export const harmBars = (figures: PlanFigures): string =>
   draw({
     ...rows(figures),
-    x: { label: 'relative error of outputs →', grid: true, ticks: 4, percent: true },
+    x: { label: 'relative error of outputs, % →', grid: true, ticks: 4, percent: true },
     marks: [
       Plot.barX(figures.layers, {
         x: ({ error }: { error: number }) => Math.sqrt(error),

@@ -32,7 +32,7 @@ figure { margin: 0; min-width: 0; break-inside: avoid; } figcaption { font-size:
 svg { max-width: 100%; height: auto; overflow: visible; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: right; padding: .25rem .4rem; border-bottom: 1px solid var(--soft); font-variant-numeric: tabular-nums; }
-th:first-child, td:first-child { text-align: left; }
+th:first-child, td:first-child { text-align: left; } td:last-child { white-space: nowrap; }
 code { font-size: .9em; } dt { font-weight: 600; } dd { margin: 0 0 .5rem; }
 @media print { body { max-width: none; font-size: 11px; } }
 `;
