@@ -423,3 +423,88 @@ t.test(
     `,
   ),
 );
+
+t.test(
+  'sink-transposes moves transposes of images behind maps, pads, joins and folds',
+  rewrites(
+    pass('sink-transposes'),
+    `
+      x = input f32[1,2,3,4]
+      y = input f32[1,2,3,4]
+      c = constant f32[2] {5, 6}
+      a = transpose(x) {perm: [0, 2, 3, 1]}
+      b = transpose(y) {perm: [0, 2, 3, 1]}
+      d = map(a, b, c) {expr: (a0 + a1) * a2}
+      e = pad(d) {after: [0, 0, 2, 0], before: [0, 1, 0, 0], value: 0}
+      f = concat(e, e) {axis: 3}
+      g = reduce(f) {axes: [1, 2], keepDims: true, kind: sum}
+      return g
+    `,
+    `
+      x = input f32[1,2,3,4]
+      y = input f32[1,2,3,4]
+      c = constant f32[1,2,1,1] {5, 6}
+      d = map(x, y, c) {expr: (a0 + a1) * a2}
+      e = pad(d) {after: [0, 0, 0, 2], before: [0, 0, 1, 0], value: 0}
+      f = concat(e, e) {axis: 1}
+      g = reduce(f) {axes: [2, 3], keepDims: true, kind: sum}
+      h = transpose(g) {perm: [0, 2, 3, 1]}
+      return g: h
+    `,
+  ),
+);
+
+t.test(
+  'sink-transposes leaves a map of what is no image, and a fold that drops axes',
+  leaves(
+    pass('sink-transposes'),
+    `
+      x = input f32[1,2,3,4]
+      y = input f32[1,3,4,2]
+      a = transpose(x) {perm: [0, 2, 3, 1]}
+      d = map(a, y) {expr: a0 + a1}
+      e = reduce(a) {axes: [1, 2], keepDims: false, kind: sum}
+      return d, e
+    `,
+  ),
+);
+
+t.test(
+  'fold-pads lets a convolution pad for itself',
+  rewrites(
+    pass('fold-pads'),
+    `
+      x = input f32[1,1,3,4]
+      w = constant f32[1,1,2,2] {1, 2, 3, 4}
+      b = constant f32[1] {0}
+      a = pad(x) {after: [0, 0, 2, 0], before: [0, 0, 1, 3], value: 0}
+      y = conv(a, w, b) {dilation: [1, 1], groups: 1, pads: [0, 1, 0, 0], stride: [1, 1]}
+      return y
+    `,
+    `
+      x = input f32[1,1,3,4]
+      w = constant f32[1,1,2,2] {1, 2, 3, 4}
+      b = constant f32[1] {0}
+      y = conv(x, w, b) {dilation: [1, 1], groups: 1, pads: [1, 4, 2, 0], stride: [1, 1]}
+      return y
+    `,
+  ),
+);
+
+t.test(
+  'fold-pads leaves what is padded by something else than zeros, or along channels',
+  leaves(
+    pass('fold-pads'),
+    `
+      x = input f32[1,1,3,4]
+      w = constant f32[1,1,2,2] {1, 2, 3, 4}
+      v = constant f32[1,2,1,1] {1, 2}
+      b = constant f32[1] {0}
+      a = pad(x) {after: [0, 0, 0, 1], before: [0, 0, 0, 0], value: 1}
+      y = conv(a, w, b) {dilation: [1, 1], groups: 1, pads: [0, 0, 0, 0], stride: [1, 1]}
+      c = pad(x) {after: [0, 1, 0, 0], before: [0, 0, 0, 0], value: 0}
+      z = conv(c, v, b) {dilation: [1, 1], groups: 1, pads: [0, 0, 0, 0], stride: [1, 1]}
+      return y, z
+    `,
+  ),
+);
