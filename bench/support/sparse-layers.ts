@@ -127,7 +127,7 @@ function kernelsOf(graph: Graph): readonly string[] {
   return names;
 }
 
-/** One program to time, and the step that is the layer's. */
+/** One program to time. */
 interface Contender {
   readonly id: string;
   compile(): Compiled;
@@ -140,22 +140,25 @@ interface Time {
   /** With what brings its operands into their layouts, and its result back. */
   readonly whole: number;
   readonly kernel: string;
+  /** The code and its steps: programs of the same are as fast as each other. */
+  readonly code: string;
 }
 
+/** The least times of programs, one after the other, several times over. */
 async function timeAll(
   place: HostName,
   contenders: readonly Contender[],
+  passes: number,
 ): Promise<Map<string, Time>> {
-  const kernels = new Map<string, readonly string[]>();
+  const known = new Map<string, { readonly kernels: readonly string[]; readonly code: string }>();
   const subjects = {
-    count: contenders.length,
+    count: passes * contenders.length,
     group(index: number): readonly Subject[] {
-      const { id, compile: make } = contenders[index]!;
+      const { id, compile: make } = contenders[index % contenders.length]!;
       const compiled = make();
-      kernels.set(
-        id,
-        compiled.report.work.map(({ kernel }) => kernel),
-      );
+      const { modules, program, report } = compiled;
+      const code = `${Buffer.from(modules.plain).toString('base64')} ${program.run}`;
+      known.set(id, { kernels: report.work.map(({ kernel }) => kernel), code });
       return [subjectOf(id, 'steps', compiled, true)];
     },
   };
@@ -164,22 +167,33 @@ async function timeAll(
       ? ([measureInNode, 'plain'] as const)
       : ([measureInChromium, 'relaxed'] as const);
   const { timings } = await measure(subjects, undefined, module);
+  const least = new Map<string, readonly number[]>();
+  for (const { id, ns } of timings[module]) {
+    const before = least.get(id);
+    least.set(id, before ? ns.map((each, i) => Math.min(each, before[i]!)) : ns);
+  }
   return new Map(
-    timings[module].map(({ id, ns }): [string, Time] => {
-      const names = kernels.get(id)!;
-      const own = ns.filter((_, i) => !isAround(names[i]!));
-      const sum = (list: readonly number[]) => list.reduce((a, b) => a + b, 0) / 1e3;
+    [...least].map(([id, ns]): [string, Time] => {
+      const { kernels, code } = known.get(id)!;
+      const sum = (list: readonly number[]) => list.reduce((total, each) => total + each, 0) / 1e3;
       return [
         id,
         {
-          layer: sum(own),
+          layer: sum(ns.filter((_, i) => !isAround(kernels[i]!))),
           whole: sum(ns),
-          kernel: names.find((name) => !isAround(name)) ?? '',
+          kernel: kernels.find((name) => !isAround(name)) ?? '',
+          code,
         },
       ];
     }),
   );
 }
+
+/** How much of a dense program's time the same layer with zeros may take. */
+const allowed = 1.03;
+
+/** Passes in which the programs are timed again that were slower than their dense counterparts. */
+const passesAgain = 4;
 
 /** Every family at every shape and sparsity; the layer picks its kernel as in any program. */
 export async function compareLayers(place: HostName): Promise<{ rows: Row[]; bars: Bar[] }> {
@@ -218,11 +232,28 @@ export async function compareLayers(place: HostName): Promise<{ rows: Row[]; bar
         }),
     ),
   );
-  const times = await timeAll(place, contenders);
+  const times = await timeAll(place, contenders, 1);
+  /** The time of the whole program as a multiple of the dense one's. */
+  const against = ({ id, title }: { readonly id: string; readonly title: string }): number => {
+    const [own, other] = [times.get(id)!, times.get(`${title} dense`)!];
+    return own.code === other.code ? 1 : own.whole / other.whole;
+  };
+  // What the rest of the machine did is told from what the code does by another look.
+  const doubtful = new Set(
+    cells
+      .filter((cell) => against(cell) > allowed)
+      .flatMap(({ id, title }) => [id, `${title} dense`]),
+  );
+  const again = contenders.filter(({ id }) => doubtful.has(id));
+  for (const [id, time] of await timeAll(place, again, passesAgain)) {
+    const before = times.get(id)!;
+    const least = (which: 'layer' | 'whole') => Math.min(time[which], before[which]);
+    times.set(id, { ...before, layer: least('layer'), whole: least('whole') });
+  }
   const two = (value: number) => Number(value.toFixed(2));
-  const rows = cells.map(({ id, family, title, sparsity }) => {
+  const rows = cells.map((cell) => {
+    const { id, family, title, sparsity } = cell;
     const best = Math.min(...dense.get(title)!.map((name) => times.get(`${title} ${name}`)!.layer));
-    const picked = times.get(`${title} dense`)!;
     const own = times.get(id)!;
     return {
       place,
@@ -233,7 +264,7 @@ export async function compareLayers(place: HostName): Promise<{ rows: Row[]; bar
       denseUs: two(best),
       us: two(own.layer),
       ratio: two(best / own.layer),
-      againstDenseProgram: Number((own.whole / picked.whole).toFixed(3)),
+      againstDenseProgram: Number(against(cell).toFixed(3)),
     };
   });
   const bars = families.flatMap(({ title, wanted }) =>
@@ -246,7 +277,7 @@ export async function compareLayers(place: HostName): Promise<{ rows: Row[]; bar
       );
     }),
   );
-  const slower = rows.filter(({ againstDenseProgram }) => againstDenseProgram > 1.03);
+  const slower = rows.filter(({ againstDenseProgram }) => againstDenseProgram > allowed);
   return {
     rows,
     bars: [

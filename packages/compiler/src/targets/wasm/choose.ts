@@ -49,6 +49,9 @@ export interface Predicted {
   readonly ns: number;
 }
 
+/** How much faster than a dense kernel a sparse one has to be predicted: then it is faster. */
+const worthTheRisk = 1.25;
+
 /** The kernels that may run a node, at least one, with their predicted times. */
 export function predictKernels(node: OpNode, choice: Choice): readonly Predicted[] {
   const { profile, exact, pick, constantBytes } = choice;
@@ -62,7 +65,8 @@ export function predictKernels(node: OpNode, choice: Choice): readonly Predicted
     const times = profile.modules.flatMap((module) =>
       steps.map((step) => stepTime(step, profile, module, constantBytes).ns),
     );
-    return { kernel, ns: times.reduce((sum, ns) => sum + ns, 0) };
+    const ns = times.reduce((sum, each) => sum + each, 0);
+    return { kernel, ns: kernel.skipsZeros ? worthTheRisk * ns : ns };
   });
 }
 

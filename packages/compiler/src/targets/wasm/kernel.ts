@@ -116,6 +116,8 @@ export interface Kernel {
   readonly name: string;
   /** Its rounding errors are larger than those of sums in any order: `?exact` does without it. */
   readonly inexact?: boolean;
+  /** It leaves zeros of weights out: how fast that is depends on the mask, and is known less well. */
+  readonly skipsZeros?: boolean;
   /** Whether it can run this node; by default it can. */
   accepts?(node: OpNode): boolean;
   /**

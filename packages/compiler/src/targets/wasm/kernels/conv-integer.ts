@@ -175,6 +175,7 @@ export const convInteger: Kernel = {
 /** Convolution of codes whose weights have zeros: each block of 8 outputs visits the fours of inputs it keeps. */
 export const convIntegerSparse: Kernel = {
   name: 'conv-integer-sparse',
+  skipsZeros: true,
   accepts: (node) => keptQuads(node) !== undefined,
   reads: () => [0],
   wish: codesWish,

@@ -108,6 +108,7 @@ function packable(taps: number, height: number): WeightLayout | undefined {
 
 const planes = (height: number): Kernel => ({
   name: `conv-planes-${height}`,
+  skipsZeros: true,
   accepts: (node) => {
     const { groups, stride } = node.attrs as AttrsOf<'conv'>; // its op says so
     return groups === 1 && stride[1] === 1 && sparseWeights(node) !== undefined;

@@ -50,6 +50,7 @@ function lowerSparse(
 /** Sparse direct convolution over NHWC. */
 export const convSparse: Kernel = {
   name: 'conv-sparse',
+  skipsZeros: true,
 
   accepts: (node) =>
     (node.attrs as AttrsOf<'conv'>).groups === 1 && sparseWeights(node) !== undefined,
@@ -77,6 +78,7 @@ export const convSparse: Kernel = {
 /** Sparse linear layers: the rows of the input are pixels. */
 export const linearSparse: Kernel = {
   name: 'linear-sparse',
+  skipsZeros: true,
   writesDense: true,
 
   accepts: (node) => sparseWeights(node) !== undefined,

@@ -166,6 +166,7 @@ const winograd = (form: WinogradForm, sparse: boolean): Kernel => {
   return {
     name: `conv-winograd-f${form.m}${sparse ? '-sparse' : ''}`,
     inexact: true,
+    skipsZeros: sparse,
     accepts: (node) => accepts(node) && (!sparse || sparseWeights(node) !== undefined),
     reads: () => [0],
     wish: (node) => ({ unitAxis: 1, halo: planWinograd(node, form).halo }),
