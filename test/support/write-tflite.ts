@@ -30,6 +30,8 @@ export interface WrittenTensor {
   readonly zeros?: readonly number[];
   /** The axis of several scales. */
   readonly axis?: number;
+  /** Whether it is a state. */
+  readonly variable?: boolean;
   /** Extents, -1 for open ones. */
   readonly signature?: readonly number[];
   /** Zeros that `data` leaves out. */
@@ -153,6 +155,7 @@ export function writeTflite({ tensors, operators, inputs, outputs }: WrittenMode
       [3, 'table', name],
       ...quantization(tensor),
       ...sparsity(tensor),
+      ...(tensor.variable ? ([[5, 'bool', true]] as const) : []),
       ...(signature ? ([[7, 'i32s', signature]] as const) : []),
     ];
     return table(10, fields);

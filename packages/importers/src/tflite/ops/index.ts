@@ -6,6 +6,7 @@ import { detections, detectors } from './detections.ts';
 import { elementwise } from './elementwise.ts';
 import { mediapipe } from './mediapipe.ts';
 import { movers } from './movers.ts';
+import { recurrent } from './recurrent.ts';
 import { reductions } from './reductions.ts';
 
 const builtin: Operators = {
@@ -13,6 +14,7 @@ const builtin: Operators = {
   ...detections,
   ...elementwise,
   ...movers,
+  ...recurrent,
   ...reductions,
 };
 
