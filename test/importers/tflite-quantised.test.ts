@@ -8,7 +8,7 @@ import { seeded } from '../support/hostile.ts';
 import { runLiteRt } from '../support/litert.ts';
 import { type QuantisedOperator, quantisedFile } from '../support/quantised-tflite.ts';
 import { start } from '../support/run-compiled.ts';
-import type { Field } from '../support/write-tflite.ts';
+import { type Field, writeTflite } from '../support/write-tflite.ts';
 
 type Case = readonly [title: string, operator: QuantisedOperator, mostUnequal?: number];
 
@@ -188,3 +188,26 @@ for (const [title, operator, mostUnequal = 1] of cases)
       'as compiled',
     );
   });
+
+t.test('a layer of floats whose weights alone are codes is computed in floats', async (t) => {
+  const bytes = writeTflite({
+    tensors: [
+      { shape: [1, 2], name: 'x' },
+      {
+        shape: [2, 2],
+        type: 'i8',
+        data: Int8Array.of(1, -2, 3, 4),
+        scales: [0.5, 0.25],
+        zeros: [0, 0],
+      },
+      { shape: [2], data: Float32Array.of(10, 20) },
+      { shape: [1, 2], name: 'y' },
+    ],
+    operators: [{ builtin: 9, inputs: [0, 1, 2], outputs: [3] }],
+    inputs: [0],
+    outputs: [3],
+  });
+  const x: Tensor = { type: { dtype: 'f32', shape: [1, 2] }, data: Float32Array.of(1, 3) };
+  const { y } = evaluate(importTflite(bytes, { file: 'hybrid.tflite' }), { x });
+  t.same(Array.from(y!.data), [10 + 0.5 * (1 - 6), 20 + 0.25 * (3 + 12)], 'a scale for each row');
+});
