@@ -50,18 +50,16 @@ const listOf = (given: unknown): tf.Tensor[] =>
   // What TF.js' models give.
   (Array.isArray(given) ? given : [given]) as tf.Tensor[];
 
-/** Outputs of a graph model by name. */
+/** Results of a graph model's nodes. */
 export async function graphModelOutputs(
   file: TfjsFile,
   inputs: Readonly<Record<string, Tensor>>,
-): Promise<Record<string, Tensor>> {
+  names: readonly string[],
+): Promise<Tensor[]> {
   await tf.setBackend('cpu');
   const model = await loadGraphModel(handlerOf(file));
   const fed = Object.fromEntries(Object.entries(inputs).map(([name, x]) => [name, toTf(x)]));
-  const results = listOf(await model.executeAsync(fed));
-  return Object.fromEntries(
-    results.map((result, i) => [model.outputs[i]!.name, fromTf(result)] as const),
-  );
+  return listOf(await model.executeAsync(fed, [...names])).map(fromTf);
 }
 
 /** Outputs of a layers model, in order. */

@@ -50,7 +50,11 @@ const takesBool = /^Logical|^(Not)?Equal$/;
 const binary =
   (name: string, expr: Scalar): Operator =>
   (site) => {
-    const least = takesBool.test(name) ? 'bool' : name === 'Prelu' ? 'f32' : 'i32';
+    const least = takesBool.test(name)
+      ? 'bool'
+      : name === 'Prelu' || name === 'DivNoNan'
+        ? 'f32'
+        : 'i32';
     return site.b.map(matched(site, [site.input(0), site.input(1)], least), { expr });
   };
 

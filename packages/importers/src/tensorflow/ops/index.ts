@@ -11,6 +11,7 @@ import { products } from './products.ts';
 import { reductions } from './reductions.ts';
 import { selections } from './selections.ts';
 import { shapes } from './shapes.ts';
+import { volumes } from './volumes.ts';
 
 const families: Operators = {
   ...convolutions,
@@ -23,6 +24,7 @@ const families: Operators = {
   ...reductions,
   ...selections,
   ...shapes,
+  ...volumes,
 };
 
 /** The importer of an operator, if there is one. */

@@ -2,7 +2,7 @@
 
 import type { Node } from '@espalier/ir';
 import { borrow } from '../borrow.ts';
-import { resolveAxes, resolveAxis } from '../room.ts';
+import { filled, resolveAxes, resolveAxis, sliceAxis } from '../room.ts';
 import { cast } from './elementwise.ts';
 import type { Operator, Operators, Site } from './operator.ts';
 
@@ -44,6 +44,45 @@ const extreme =
     return site.b.argReduce(numbers, { kind, axis, keepDims: false, pick: 'first' });
   };
 
+/** Products of all elements up to each. */
+function products(site: Site): Node {
+  const { b, attributes } = site;
+  const x = site.input(0);
+  const { shape, dtype } = x.type;
+  const axis = resolveAxis(site, site.numbers(1)[0] ?? 0, shape.length);
+  const count = site.claim(shape[axis]!, 'the steps of a product'); // resolved just now
+  const reverse = attributes.flag('reverse', false);
+  const exclusive = attributes.flag('exclusive', false);
+  const parts = Array.from({ length: count }, (_, i) =>
+    sliceAxis(site, x, axis, reverse ? count - 1 - i : i, 1),
+  );
+  const one = filled(site, { dtype, shape: shape.toSpliced(axis, 1, 1) }, 1);
+  let product = one;
+  const results = parts.map((part) => {
+    const before = product;
+    product = b.scalar('mul', product, part);
+    return exclusive ? before : product;
+  });
+  if (count === 0) return x;
+  return b.concat(reverse ? results.reverse() : results, { axis });
+}
+
+/** How many elements of sorted rows are less than each value, or not greater. */
+const bound =
+  (fn: 'lt' | 'le'): Operator =>
+  (site) => {
+    const { b } = site;
+    const [rows, values] = [site.input(0), site.input(1)];
+    const [n = 0, count = 0] = rows.type.shape;
+    const [, wanted = 0] = values.type.shape;
+    const found = b.scalar(
+      fn,
+      b.reshape(rows, { shape: [n, 1, count] }),
+      b.reshape(values, { shape: [n, wanted, 1] }),
+    );
+    return b.reduce(cast(site, found, 'i32'), { kind: 'sum', axes: [2], keepDims: false });
+  };
+
 /** Operators that fold axes, by name. */
 export const reductions: Operators = {
   All: logical('min'),
@@ -55,11 +94,13 @@ export const reductions: Operators = {
       exclusive: Number(site.attributes.flag('exclusive', false)),
       reverse: Number(site.attributes.flag('reverse', false)),
     }),
+  Cumprod: products,
   EuclideanNorm: reduction((site, x, folded) => {
     const squares = site.b.scalar('mul', x, x);
     const sum = site.b.reduce(squares, { kind: 'sum', ...folded });
     return site.b.scalar('sqrt', sum);
   }),
+  LowerBound: bound('lt'),
   Max: fold('max'),
   Mean: reduction((site, x, folded) => {
     const floats = cast(site, x, 'f32');
@@ -68,4 +109,5 @@ export const reductions: Operators = {
   Min: fold('min'),
   Prod: fold('prod'),
   Sum: fold('sum'),
+  UpperBound: bound('le'),
 };

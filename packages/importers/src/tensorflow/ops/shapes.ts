@@ -26,10 +26,24 @@ function linSpace(site: Site): Node {
   return site.b.constant({ type: { dtype: 'f32', shape: [count!] }, data });
 }
 
+/** The shape that two shapes have together. */
+function broadcast(site: Site): Node {
+  const [a, c] = [site.numbers(0), site.numbers(1)];
+  const rank = Math.max(a.length, c.length);
+  const at = (list: readonly number[], i: number) => list[list.length - rank + i] ?? 1;
+  const shape = Array.from({ length: rank }, (_, i) => {
+    const [m, n] = [at(a, i), at(c, i)];
+    if (m !== n && m !== 1 && n !== 1) throw site.bad(`[${a}] and [${c}] do not go together`);
+    return m === 1 ? n : m;
+  });
+  return integers(site, shape);
+}
+
 const whole = (site: Site, value: number): Node => site.b.value(value, 'i32');
 
 /** What shapes and numbers give, by name. */
 export const shapes: Operators = {
+  BroadcastArgs: broadcast,
   Fill: (site) => site.b.expand(site.input(1), { shape: site.numbers(0) }),
   LinSpace: linSpace,
   OnesLike: (site) => filled(site, site.input(0).type, 1),
