@@ -1,9 +1,7 @@
 // Are networks that are fitted to this machine faster, by how much, and how good are they? (words choose networks)
 
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { compile, type Profile } from '@espalier/compiler';
+import { readFileSync } from 'node:fs';
+import type { Profile } from '@espalier/compiler';
 import { importOnnx } from '@espalier/importers';
 import { elementCount, type Graph, type InputNode } from '@espalier/ir';
 import { createRun } from '@espalier/search';
@@ -20,20 +18,11 @@ import { skipWithoutChromium } from '../test/support/browser.ts';
 import { hasSharedData, sharedData } from '../test/support/shared-data.ts';
 import { type ModelCase, modelCases, skeletonCases } from '../test/support/trained-models.ts';
 import { atLeast, atMost, type Bar, type Report, type Row } from './bars.ts';
-import { engines, type HostName } from './peers/engines.ts';
-import { startHost } from './peers/host.ts';
-import { writeNetwork } from './peers/network.ts';
+import type { HostName } from './peers/engines.ts';
 import { type FitRecord, fitRecords, type See } from './support/fit-records.ts';
 import { calibratedHost } from './support/host.ts';
 import { median } from './support/networks.ts';
-
-const rounds = 9;
-
-/** How long a round is, about. */
-const roundMs = 60;
-
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
+import { timeBoth } from './support/time-both.ts';
 
 const three = (value: number): number => Number(value.toPrecision(4));
 
@@ -69,43 +58,6 @@ function seeing(graph: Graph, preprocessing: Preprocessing): See {
   const [input] = graph.inputs as [InputNode];
   const shape = pictureShape(input)!;
   return (picture) => run({ [input.name]: pictureTensor(input, shape, [picture], preprocessing) });
-}
-
-/** Times two graphs turn and turn about; medians in ms. */
-async function timeBoth(
-  host: HostName,
-  from: ModelCase,
-  graphs: Readonly<Record<'dense' | 'fitted', Graph>>,
-  profile: Profile,
-): Promise<{ readonly dense: number; readonly fitted: number }> {
-  const root = mkdtempSync(join(tmpdir(), 'espalier-bench-'));
-  const names = ['dense', 'fitted'] as const;
-  try {
-    for (const name of names) {
-      const network = writeNetwork(from, join(root, name));
-      const folder = join(root, name, 'Espalier');
-      mkdirSync(folder, { recursive: true });
-      const compiled = compile(graphs[name], { profile });
-      await engines.Espalier.write({ ...network, graph: graphs[name], compiled }, folder);
-    }
-    const place = await startHost(host, root);
-    const contenders = [];
-    for (const name of names) {
-      const contender = await place.contender('Espalier');
-      await contender.open(name);
-      contenders.push({ name, contender, times: [] as number[] });
-    }
-    // Clocks of pages tick every 0.1 ms: rounds are long, and their means count.
-    const runs = Math.ceil(roundMs / Math.max(0.05, mean(await contenders[0]!.contender.time(5))));
-    for (let round = 0; round < rounds; round++)
-      for (const { contender, times } of contenders) times.push(mean(await contender.time(runs)));
-    for (const { contender } of contenders) await contender.close();
-    await place.close();
-    const [dense, fitted] = contenders.map(({ times }) => median(times)) as [number, number];
-    return { dense, fitted };
-  } finally {
-    rmSync(root, { recursive: true, force: true });
-  }
 }
 
 /** Fits, measures and judges one network. */
