@@ -58,8 +58,6 @@ export async function open(url, threads) {
 const nodeScript = `
 import { open } from './contender.js';
 
-/** Keeps a core busy, and ends by itself should nobody end it. */
-const busyLoop = 'const end = Date.now() + 120_000; while (Date.now() < end);';
 const time = await open(process.argv[2], Number(process.argv[3]));
 process.on('message', async (runs) => process.send(await time(runs)));
 process.on('disconnect', () => process.exit());
@@ -140,6 +138,9 @@ async function inChromium(folder: string, threads: number): Promise<Contender> {
     },
   };
 }
+
+/** Keeps a core busy, and ends by itself should nobody end it. */
+const busyLoop = 'const end = Date.now() + 120_000; while (Date.now() < end);';
 
 /** Keeps a core busy until it is told to end. */
 function keepBusy(): () => void {
