@@ -104,8 +104,12 @@ t.test('random graphs give the same in parts', async (t) => {
   }
 });
 
+/** Skeletons with layers of every kind that is split, which run in a few milliseconds. */
+const quick: readonly string[] = ['mobilenet_v2', 'resnet18', 'yolo_fastest_1_1_320'];
+
 t.test('trained models and skeletons give the same in parts', skipWithoutData, async (t) => {
-  for (const given of [...modelCases(), ...skeletonCases()]) {
+  const skeletons = [...skeletonCases()].filter(({ model }) => quick.includes(model));
+  for (const given of [...modelCases(), ...skeletons]) {
     const inputs = Object.entries(given.inputs).map(
       ([name, { shape, data }]) => [name, { type: { dtype: 'f32', shape }, data }] as const,
     );
