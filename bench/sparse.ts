@@ -7,7 +7,6 @@ import { brotliCompressSync, constants } from 'node:zlib';
 import { compile } from '@espalier/compiler';
 import { importOnnx } from '@espalier/importers';
 import type { Graph } from '@espalier/ir';
-import { schemes } from '@espalier/sparsity';
 import { skipWithoutChromium } from '../test/support/browser.ts';
 import { filledOnnx } from '../test/support/filled-onnx.ts';
 import { hasSharedData } from '../test/support/shared-data.ts';
@@ -17,7 +16,13 @@ import { compare } from './peers/compare.ts';
 import type { HostName } from './peers/engines.ts';
 import { startHost } from './peers/host.ts';
 import { writeForAll } from './peers/write-for-all.ts';
-import { type Pruning, prunedNetwork } from './support/pruned-network.ts';
+import {
+  blocksOf,
+  kernelBlocks,
+  type Pruning,
+  prunedNetwork,
+  singleWeights,
+} from './support/pruned-network.ts';
 import { compareLayers } from './support/sparse-layers.ts';
 
 /** A pruned network, and how many times as fast as which peer it has to be. */
@@ -32,20 +37,14 @@ interface Trial {
   readonly int8?: number;
 }
 
-const { unstructured, blockPunched, kernelBlock } = schemes;
-const single: Pruning = { scheme: unstructured };
-const blocksOf = (filters: number): Pruning => ({
-  scheme: blockPunched,
-  params: { filters, channels: 1 },
-});
-const blocks = { pointwise: blocksOf(8), larger: { scheme: kernelBlock, params: { filters: 8 } } };
+const blocks = { pointwise: blocksOf(8), larger: kernelBlocks };
 
 const trials: readonly Trial[] = [
   ...[0.7, 0.8, 0.9].map(
     (sparsity): Trial => ({
       model: 'mobilenet_v2',
       sparsity,
-      pruning: { pointwise: single },
+      pruning: { pointwise: singleWeights },
       title: 'single weights',
       peer: 'LiteRT.js',
       times: 1.15,

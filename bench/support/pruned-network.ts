@@ -2,13 +2,32 @@
 
 import { optimise } from '@espalier/compiler';
 import { type Graph, randomSource, rebuild } from '@espalier/ir';
-import { masked, type Params, project, type Scheme, weightShape } from '@espalier/sparsity';
+import {
+  masked,
+  type Params,
+  project,
+  type Scheme,
+  schemes,
+  weightShape,
+} from '@espalier/sparsity';
 
 /** What the layers of a kind lose. */
 export interface Pruning {
   readonly scheme: Scheme;
   readonly params?: Partial<Params>;
 }
+
+/** Single weights. */
+export const singleWeights: Pruning = { scheme: schemes.unstructured };
+
+/** Blocks of so many filters at one position of one channel. */
+export const blocksOf = (filters: number): Pruning => ({
+  scheme: schemes.blockPunched,
+  params: { filters, channels: 1 },
+});
+
+/** Whole kernels in blocks of 8 filters. */
+export const kernelBlocks: Pruning = { scheme: schemes.kernelBlock, params: { filters: 8 } };
 
 /** Weights `[O, I, …]` of which a random part, in the units of a scheme, is zero. */
 export function prunedAtRandom(

@@ -9,7 +9,13 @@ import { type Subject, subjectOf } from '../../packages/espalier/src/calibrate/s
 import { atLeast, type Bar, type Row } from '../bars.ts';
 import type { HostName } from '../peers/engines.ts';
 import { median } from './networks.ts';
-import { type Pruning, prunedAtRandom } from './pruned-network.ts';
+import {
+  blocksOf,
+  kernelBlocks,
+  type Pruning,
+  prunedAtRandom,
+  singleWeights,
+} from './pruned-network.ts';
 
 /** Channels in, channels out, rows and columns. */
 type Shape = readonly [inputs: number, outputs: number, size: number];
@@ -34,17 +40,13 @@ interface Family {
   readonly wanted: Readonly<Record<string, number>>;
 }
 
-const { unstructured, blockPunched, kernelBlock, pattern } = schemes;
-const blocksOf = (filters: number): Pruning => ({
-  scheme: blockPunched,
-  params: { filters, channels: 1 },
-});
+const { pattern } = schemes;
 
 const families: readonly Family[] = [
   {
     title: '1×1 single weights',
     kernel: 1,
-    pruning: { scheme: unstructured },
+    pruning: singleWeights,
     wanted: { 0.7: 1.6, 0.8: 2.5, 0.9: 5, 0.95: 9.5 },
   },
   {
@@ -62,7 +64,7 @@ const families: readonly Family[] = [
   {
     title: '3×3 kernel blocks of 8',
     kernel: 3,
-    pruning: { scheme: kernelBlock, params: { filters: 8 } },
+    pruning: kernelBlocks,
     wanted: { 0.5: 1.5, 0.7: 2.1, 0.8: 2.7, 0.9: 4, 0.95: 4.8 },
   },
   {
@@ -74,7 +76,7 @@ const families: readonly Family[] = [
   {
     title: '3×3 single weights',
     kernel: 3,
-    pruning: { scheme: unstructured },
+    pruning: singleWeights,
     wanted: { 0.8: 0.95, 0.9: 1.8, 0.95: 3.5 },
   },
   { title: '3×3 patterns', kernel: 3, pruning: { scheme: pattern }, wanted: {} },

@@ -15,6 +15,20 @@ export function seeded(seed: number): () => number {
 /** A run of bytes, `[start, end)`. */
 export type Span = readonly [number, number];
 
+/** The parts of a file outside of its larger weights, which are views of its bytes. */
+export function structureOf(bytes: Uint8Array, weights: readonly Uint8Array[]): Span[] {
+  const large = weights
+    .filter((raw) => raw.length > 64)
+    .map((raw): Span => {
+      const start = raw.byteOffset - bytes.byteOffset;
+      return [start, start + raw.length];
+    })
+    .sort(([a], [b]) => a - b);
+  const ends = [0, ...large.map(([, end]) => end)];
+  const starts = [...large.map(([start]) => start), bytes.length];
+  return ends.map((end, i): Span => [end, starts[i]!]).filter(([start, end]) => end > start);
+}
+
 /** Ways to damage a file, each at a random place of `spans`. */
 const damages = {
   truncate: (bytes: Uint8Array, at: number) => bytes.slice(0, at),

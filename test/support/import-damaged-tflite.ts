@@ -3,29 +3,19 @@
 import { readFileSync } from 'node:fs';
 import { importTflite, readTflite } from '@espalier/importers';
 import { EspalierError, verify } from '@espalier/ir';
-import { damage, type Span, seeded } from './hostile.ts';
+import { damage, type Span, seeded, structureOf } from './hostile.ts';
 
 const [count, seed, ...files] = process.argv.slice(2);
 
-/** The parts of a file that are not weights. */
-function structureOf(bytes: Uint8Array): Span[] {
+/** The bytes of all weights of a file. */
+function weightsOf(bytes: Uint8Array): Uint8Array[] {
   const { subgraphs } = readTflite(bytes, { file: 'whole' });
-  const weights = subgraphs
-    .flatMap(({ tensors }) => tensors.map((tensor) => tensor.bytes))
-    .filter((raw): raw is Uint8Array => raw !== undefined && raw.length > 64)
-    .map((raw): Span => {
-      const start = raw.byteOffset - bytes.byteOffset;
-      return [start, start + raw.length];
-    })
-    .sort(([a], [b]) => a - b);
-  const ends = [0, ...weights.map(([, end]) => end)];
-  const starts = [...weights.map(([start]) => start), bytes.length];
-  return ends.map((end, i): Span => [end, starts[i]!]).filter(([start, end]) => end > start);
+  return subgraphs.flatMap(({ tensors }) => tensors.flatMap((tensor) => tensor.bytes ?? []));
 }
 
 const models = files.map((file) => {
   const bytes = new Uint8Array(readFileSync(file));
-  return { file, bytes, spans: structureOf(bytes) };
+  return { file, bytes, spans: structureOf(bytes, weightsOf(bytes)) };
 });
 
 /** A number somewhere in the structure becomes a small, a huge or a negative one. */

@@ -3,32 +3,18 @@
 import { readFileSync } from 'node:fs';
 import { importOnnx, readOnnx } from '@espalier/importers';
 import { EspalierError, verify } from '@espalier/ir';
-import { damage, type Span, seeded } from './hostile.ts';
+import { damage, seeded, structureOf } from './hostile.ts';
 import { renumber } from './renumber.ts';
 
 const [count, seed, ...files] = process.argv.slice(2);
 
-/** The parts of a file that are not weights. */
-function structureOf(bytes: Uint8Array): Span[] {
-  const { graph } = readOnnx(bytes, { file: 'whole' });
-  const weights = graph.initializer
-    .map(({ rawData }) => rawData)
-    .filter((raw) => raw.length > 64)
-    .map(
-      (raw): Span => [
-        raw.byteOffset - bytes.byteOffset,
-        raw.byteOffset - bytes.byteOffset + raw.length,
-      ],
-    )
-    .sort(([a], [b]) => a - b);
-  const ends = [0, ...weights.map(([, end]) => end)];
-  const starts = [...weights.map(([start]) => start), bytes.length];
-  return ends.map((end, i): Span => [end, starts[i]!]).filter(([start, end]) => end > start);
-}
+/** The bytes of all weights of a file. */
+const weightsOf = (bytes: Uint8Array): Uint8Array[] =>
+  readOnnx(bytes, { file: 'whole' }).graph.initializer.map(({ rawData }) => rawData);
 
 const models = files.map((file) => {
   const bytes = new Uint8Array(readFileSync(file));
-  return { file, bytes, spans: structureOf(bytes) };
+  return { file, bytes, spans: structureOf(bytes, weightsOf(bytes)) };
 });
 
 const random = seeded(Number(seed));
