@@ -19,6 +19,11 @@ export const attr = {
     list: { s: list.map((s) => Buffer.from(s).toString('base64')) },
   }),
   type: (type: string): Attribute => ({ type }),
+  shape: (extents: readonly number[]): Attribute => ({
+    shape: { dim: extents.map((size) => ({ size: `${size}` })) },
+  }),
+  /** A function of the library. */
+  func: (name: string): Attribute => ({ func: { name } }),
 } as const;
 
 /** A node of a graph model. */
@@ -109,6 +114,22 @@ export function graphModel({
     bytes,
   );
 }
+
+/** A function of a library: its parameters, its nodes, and which result of which node it gives. */
+export const tfFunction = (
+  name: string,
+  parameters: readonly string[],
+  nodes: readonly TfNode[],
+  results: Readonly<Record<string, string>>,
+): object => ({
+  signature: {
+    name,
+    inputArg: parameters.map((name) => ({ name })),
+    outputArg: Object.keys(results).map((name) => ({ name })),
+  },
+  nodeDef: nodes.map(({ name, op, input = [], attr = {} }) => ({ name, op, input, attr })),
+  ret: results,
+});
 
 /** Writes a model into a folder; gives the path of its `model.json`. */
 export function writeTfjs(folder: string, model: TfjsFile): string {

@@ -10,7 +10,7 @@ export { surveyOnnx } from './onnx/survey.ts';
 export { writeOnnx } from './onnx/write.ts';
 export { type NamedTensors, readSafetensors, writeSafetensors } from './safetensors.ts';
 export type { OperatorUse, Survey } from './survey.ts';
-export { importedTfjsOps } from './tfjs/graph-model.ts';
+export { importedTfjsOps } from './tfjs/graph/known.ts';
 export { type ImportTfjsOptions, importTfjs, surveyTfjs, tfjsInputs } from './tfjs/import.ts';
 export { importedLayers } from './tfjs/layers/index.ts';
 export type { CustomLayer, CustomLayers, LayerSite } from './tfjs/layers/layer.ts';

@@ -31,6 +31,10 @@ export interface PlanOptions {
   readonly values?: Readonly<Record<string, Tensor | number>>;
 }
 
+/** A number for an input of which nothing is known is a single one. */
+const hasNoShape = ({ inputs }: ModelPlan, name: string): boolean =>
+  inputs.some((input) => input.name === name && !input.dims && !input.usual);
+
 /** The graph of a planned model. @throws {EspalierError} OPEN_SHAPE, BAD_INPUT_SHAPE, and what building throws */
 export function importPlan(plan: ModelPlan, options: PlanOptions): Graph {
   const at: Location = { file: options.file };
@@ -39,6 +43,7 @@ export function importPlan(plan: ModelPlan, options: PlanOptions): Graph {
   const shapes = { ...options.shapes };
   for (const [name, value] of Object.entries(values))
     if (typeof value !== 'number') shapes[name] = value.type.shape;
+    else if (hasNoShape(plan, name)) shapes[name] ??= [];
   const closed = closeInputs(plan.inputs, shapes, at);
   for (const name of Object.keys(values)) if (!closed.has(name)) throw noInput(name, closed, at);
 

@@ -35,7 +35,10 @@ export function unknownCalls(calls: readonly Call[]): ReadonlyMap<string, readon
 }
 
 /** Lists everything without an importer. @throws {EspalierError} UNSUPPORTED_OP */
-export function refuseUnknown({ calls, place }: CallPlan, at: Location): void {
+export function refuseUnknown(
+  { calls, place }: Pick<CallPlan, 'calls' | 'place'>,
+  at: Location,
+): void {
   const unknown = unknownCalls(calls);
   if (unknown.size === 0) return;
   const uses = [...unknown].map(
