@@ -28,6 +28,7 @@ t.test('gives every directive its value or its default', async (t) => {
       target: 'wasm',
       shape: { x: [1, 3, 8, 8], y: [1, 4] },
       input: {},
+      outputs: [],
       weights: 'f16',
       exact: false,
       threads: 1,
@@ -50,6 +51,7 @@ t.test('gives every directive its value or its default', async (t) => {
     { sr: 16000, gain: -0.5 },
     'numbers for inputs',
   );
+  t.same(parseDirectives('outputs=b,a').outputs, ['b', 'a'], 'outputs keep their order');
   t.same(parseDirectives('').weights, 'f32', 'nothing given is the default');
   t.match(
     parseDirectives(
@@ -110,6 +112,8 @@ t.test('names the nearest directive or value', async (t) => {
     'input=16000',
     'input=sr:1,sr:2',
     'input=sr:fast',
+    'outputs=a,a',
+    'outputs=a,',
     'weights',
     'weights=f16&weights=f32',
     'latency=0',

@@ -26,6 +26,8 @@ export interface Directives {
   readonly target: string;
   readonly shape: Shapes;
   readonly input: Numbers;
+  /** Values of the model that become its outputs; none for those that it declares. */
+  readonly outputs: readonly string[];
   readonly weights: WeightFormat;
   readonly exact: boolean;
   /** For how many threads layers are cut into parts. */
@@ -102,6 +104,17 @@ export const directives: Table = {
     default: {},
     parse: parseNumbers,
     show: showNumbers,
+  },
+  outputs: {
+    summary: 'values of the model that become its outputs: outputs=boxes,scores',
+    default: [],
+    parse(text) {
+      const list = text.split(',');
+      const fine = list.every((name) => name !== '') && new Set(list).size === list.length;
+      if (fine) return list;
+      throw badDirective('outputs', text, 'write outputs=boxes,scores, each name once');
+    },
+    show: (value) => value.join(','),
   },
   weights: {
     summary: 'how weights are shipped: f32, f16 or int8 with a scale for each channel',

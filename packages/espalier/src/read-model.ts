@@ -31,6 +31,9 @@ export interface ReadModel {
   readonly externalReads: readonly External[];
 }
 
+/** Where a model begins and ends. */
+type Closing = Pick<Directives, 'shape' | 'input' | 'outputs'>;
+
 /**
  * Reads a model file.
  *
@@ -52,7 +55,7 @@ export async function readModelFile(file: string): Promise<Uint8Array> {
 export function readModel(
   bytes: Uint8Array,
   file: string,
-  { shape, input }: Pick<Directives, 'shape' | 'input'>,
+  closing: Closing,
   external: ExternalReader = externalDataIn(dirname(file), basename(file)),
   customLayers: CustomLayers = {},
 ): ReadModel {
@@ -62,7 +65,7 @@ export function readModel(
     externalReads.push({ location, offset, length: data.length, sha256: sha256(data) });
     return data;
   };
-  const { model, options } = opened(bytes, file, { shape, input }, noting, customLayers);
+  const { model, options } = opened(bytes, file, closing, noting, customLayers);
   return { graph: model.import(options), externalReads };
 }
 
@@ -71,11 +74,7 @@ export function readModel(
  *
  * @throws {EspalierError} as the survey of its format does
  */
-export function surveyModel(
-  bytes: Uint8Array,
-  file: string,
-  given: Pick<Directives, 'shape' | 'input'>,
-): Survey {
+export function surveyModel(bytes: Uint8Array, file: string, given: Closing): Survey {
   const external = externalDataIn(dirname(file), basename(file));
   const { model, options } = opened(bytes, file, given, external);
   return model.survey(options);
@@ -85,11 +84,17 @@ export function surveyModel(
 function opened(
   bytes: Uint8Array,
   file: string,
-  { shape, input }: Pick<Directives, 'shape' | 'input'>,
+  { shape, input, outputs }: Closing,
   external: ExternalReader,
   customLayers: CustomLayers = {},
 ): { readonly model: OpenModel; readonly options: CloseOptions } {
-  const model = openModel(bytes, { file: basename(file), external, customLayers });
+  const wanted = outputs.length > 0 ? outputs : undefined;
+  const model = openModel(bytes, {
+    file: basename(file),
+    external,
+    customLayers,
+    outputs: wanted,
+  });
   return { model, options: { shapes: nameShapes(shape, model.inputs), values: input } };
 }
 

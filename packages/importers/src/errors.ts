@@ -61,7 +61,7 @@ export const unsupportedType = (message: string, at: Location): EspalierError =>
 export const notConstant = (message: string, at: Location): EspalierError =>
   new EspalierError('NOT_CONSTANT', message, {
     at,
-    hint: 'shapes are static: export the model with fixed shapes, or close its inputs with ?shape=',
+    hint: 'export the model with fixed shapes, close its inputs with ?shape=, or name outputs before this place with ?outputs=',
   });
 
 /** Inputs have dimensions which neither the model nor the caller gives. */
@@ -74,6 +74,13 @@ export const openShape = (inputs: readonly string[], example: string, at: Locati
 /** The caller's shapes do not fit the model. */
 export const badInputShape = (message: string, at: Location, hint: string): EspalierError =>
   new EspalierError('BAD_INPUT_SHAPE', message, { at, hint });
+
+/** The caller names an output that the model does not compute. */
+export const noOutput = (name: string, outputs: readonly string[], at: Location): EspalierError =>
+  new EspalierError('NO_OUTPUT', `the model has no value ${name}`, {
+    at,
+    hint: `its own outputs are ${outputs.join(', ') || 'none'}; any other value or node can be named too`,
+  });
 
 /** A graph that is to be written has an op without a counterpart in ONNX. */
 export const notInOnnx = (what: string): EspalierError =>

@@ -3,6 +3,7 @@
 import type { Graph } from '@espalier/ir';
 import type { ExternalReader } from './external.ts';
 import { importOnnx } from './onnx/import.ts';
+import { withOutputs as withOnnxOutputs } from './onnx/outputs.ts';
 import { readOnnx } from './onnx/read.ts';
 import { surveyOnnx } from './onnx/survey.ts';
 import type { Survey } from './survey.ts';
@@ -11,6 +12,7 @@ import { importTfjs, surveyTfjs, tfjsInputs } from './tfjs/import.ts';
 import type { CustomLayers } from './tfjs/layers/layer.ts';
 import { isTfjs, readTfjs } from './tfjs/read.ts';
 import { importTflite, tfliteInputs } from './tflite/import.ts';
+import { withOutputs as withTfliteOutputs } from './tflite/outputs.ts';
 import { isTflite, readTflite } from './tflite/read.ts';
 import { surveyTflite } from './tflite/survey.ts';
 
@@ -22,10 +24,12 @@ export interface OpenOptions {
   readonly external?: ExternalReader;
   /** Importers of TF.js layers that are not Keras' own, by class name. */
   readonly customLayers?: CustomLayers | undefined;
+  /** Values of the model that become its outputs, in place of those that it declares. */
+  readonly outputs?: readonly string[] | undefined;
 }
 
 /** How the inputs of a model are closed. */
-export type CloseOptions = Omit<PlanOptions, 'file'>;
+export type CloseOptions = Pick<PlanOptions, 'shapes' | 'values'>;
 
 /** A model that has been read and checked. */
 export interface OpenModel {
@@ -48,7 +52,7 @@ const tflite: Format = {
   name: 'TFLite',
   recognises: isTflite,
   open(bytes, options) {
-    const model = readTflite(bytes, options);
+    const model = withTfliteOutputs(readTflite(bytes, options), options.outputs, options.file);
     return {
       inputs: tfliteInputs(model),
       import: (closing) => importTflite(model, { ...options, ...closing }),
@@ -74,7 +78,7 @@ const onnx: Format = {
   name: 'ONNX',
   recognises: () => true,
   open(bytes, options) {
-    const model = readOnnx(bytes, options);
+    const model = withOnnxOutputs(readOnnx(bytes, options), options.outputs);
     const stored = new Set(model.graph.initializer.map(({ name }) => name));
     const inputs = model.graph.input.map(({ name }) => name);
     return {

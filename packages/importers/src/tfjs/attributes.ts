@@ -21,10 +21,20 @@ type Named = NonNullable<ReturnType<Attributes['dtype']>>;
 const dtypes = new Map<Json, Named>([
   ['DT_FLOAT', 'f32'],
   [1, 'f32'],
+  ['DT_DOUBLE', 'f32'], // and one of floats
+  [2, 'f32'],
   ['DT_INT32', 'i32'],
   [3, 'i32'],
   ['DT_INT64', 'i32'], // TF.js has one integer type
   [9, 'i32'],
+  ['DT_UINT8', 'i32'],
+  [4, 'i32'],
+  ['DT_INT16', 'i32'],
+  [5, 'i32'],
+  ['DT_INT8', 'i32'],
+  [6, 'i32'],
+  ['DT_UINT16', 'i32'],
+  [17, 'i32'],
   ['DT_BOOL', 'bool'],
   [10, 'bool'],
   ['DT_HALF', 'f32'],

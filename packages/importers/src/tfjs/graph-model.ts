@@ -1,7 +1,7 @@
 // A graph model: TensorFlow's nodes, run at import.
 
 import type { Location, Node } from '@espalier/ir';
-import { badModel, unsupportedType } from '../errors.ts';
+import { badModel, noOutput, unsupportedType } from '../errors.ts';
 import type { Observe } from '../survey.ts';
 import type { DeclaredInput } from '../tensorflow/inputs.ts';
 import type { Ports } from '../tensorflow/plan.ts';
@@ -10,7 +10,14 @@ import { type Call, type CallPlan, refuseUnknown } from './calls.ts';
 import { bodyOf } from './graph/body.ts';
 import { placeholders } from './graph/known.ts';
 import { openLibrary } from './graph/library.ts';
-import { type Nodes, parseFunctions, parseNodes, parseRef, type TfNode } from './graph/nodes.ts';
+import {
+  type Nodes,
+  parseFunctions,
+  parseNodes,
+  parseRef,
+  type Ref,
+  type TfNode,
+} from './graph/nodes.ts';
 import { createRun } from './graph/run.ts';
 import { always, type Results, type Value } from './graph/value.ts';
 import { asRecord, asText, field, isRecord, type JsonRecord } from './json.ts';
@@ -19,23 +26,38 @@ import type { TfjsModel } from './read.ts';
 /** Where an importer that is missing would go. */
 const place = 'packages/importers/src/tensorflow/ops';
 
+interface Wishes {
+  readonly file: string;
+  /** Names of nodes or of their results, in place of the model's own outputs. */
+  readonly outputs?: readonly string[] | undefined;
+  readonly observe?: Observe<Call> | undefined;
+}
+
 /**
  * What a graph model takes and gives, and how.
  *
- * @throws {EspalierError} BAD_MODEL, UNSUPPORTED_TYPE
+ * @throws {EspalierError} BAD_MODEL, UNSUPPORTED_TYPE, NO_OUTPUT
  */
-export function planGraphModel(model: TfjsModel, file: string, observe?: Observe<Call>): CallPlan {
+export function planGraphModel(
+  model: TfjsModel,
+  { file, outputs: wanted, observe }: Wishes,
+): CallPlan {
   const at: Location = { file };
   const nodes = parseNodes(field(model.topology, 'node'), at);
   const library = openLibrary(parseFunctions(field(model.topology, 'library'), at), file);
-  const outputs = outputsOf(model.signature, nodes, at);
+  const declared = outputsOf(model.signature, nodes, at);
+  const outputs = wanted?.map((name) => chosen(name, nodes, declared, at)) ?? declared;
   const body = bodyOf(nodes, '', at);
   const roots = outputs.map(({ ref }) => ref.node);
   const order = body.order(roots, new Set());
-  const declared = inputsOf(model.signature, nodes, order, at);
-  const given = declared.map(({ node }) => node);
+  const reached = new Set(order.map(({ name }) => name));
+  const inputs = inputsOf(model.signature, nodes, order, at).filter(
+    // The signature's inputs are there, used or not, unless the caller knows what is wanted.
+    ({ node }) => wanted === undefined || reached.has(node),
+  );
+  const given = inputs.map(({ node }) => node);
   return {
-    inputs: declared.map(({ input }) => input),
+    inputs: inputs.map(({ input }) => input),
     calls: library.callsFor(body, roots, given),
     place,
     build(house, ports) {
@@ -44,7 +66,7 @@ export function planGraphModel(model: TfjsModel, file: string, observe?: Observe
       const held = run(
         body,
         outputs.map(({ ref }) => ref),
-        portsOf(declared, ports),
+        portsOf(inputs, ports),
       );
       return outputs.map(({ name }, i) => ({ name, node: tensorOf(held[i]!.value, name, at) }));
     },
@@ -63,7 +85,7 @@ const unique = <T extends { readonly name: string }>(list: readonly T[]): T[] =>
 const withoutIndex = (name: string): string => name.replace(/:0$/, '');
 
 /** The signature's by the names of their nodes, as TF.js' `model.outputs` has them; or the nodes that nothing reads. */
-function outputsOf(signature: JsonRecord, nodes: Nodes, at: Location) {
+function outputsOf(signature: JsonRecord, nodes: Nodes, at: Location): Named[] {
   const given = field(signature, 'outputs');
   if (isRecord(given) && Object.keys(given).length > 0)
     return unique(
@@ -77,6 +99,25 @@ function outputsOf(signature: JsonRecord, nodes: Nodes, at: Location) {
   const ends = [...nodes.values()].filter(({ name, op }) => !read.has(name) && op !== 'NoOp');
   if (ends.length === 0) throw badModel('every node is read by another: there is no output', at);
   return ends.map(({ name }) => ({ name, ref: { node: name, index: 0 } }));
+}
+
+interface Named {
+  readonly name: string;
+  readonly ref: Ref;
+}
+
+/** An output by the name that the caller gives: a node's, with `:1` behind for another result than the first. */
+function chosen(name: string, nodes: Nodes, declared: readonly Named[], at: Location): Named {
+  const own = declared.find((output) => output.name === name);
+  const ref = nodes.has(name) ? { node: name, index: 0 } : parseRef(name);
+  if (own) return own;
+  if (!nodes.has(ref.node))
+    throw noOutput(
+      name,
+      declared.map((output) => output.name),
+      at,
+    );
+  return { name: withoutIndex(name), ref };
 }
 
 interface OwnedInput {

@@ -13,16 +13,18 @@ import { readTfjs, type TfjsModel, type TfjsReadOptions } from './read.ts';
 export interface ImportTfjsOptions extends TfjsReadOptions, PlanOptions {
   /** Importers of layers that are not Keras' own, by class name. */
   readonly customLayers?: CustomLayers | undefined;
+  /** Nodes or layers that become outputs, in place of those that the model declares. */
+  readonly outputs?: readonly string[] | undefined;
 }
 
 const planOf = (
   model: TfjsModel,
-  { file, customLayers = {} }: ImportTfjsOptions,
+  { file, customLayers = {}, outputs }: ImportTfjsOptions,
   observe?: Observe<Call>,
 ): CallPlan =>
   model.format === 'graph-model'
-    ? planGraphModel(model, file, observe)
-    : planLayersModel(model, { file, custom: customLayers, observe });
+    ? planGraphModel(model, { file, outputs, observe })
+    : planLayersModel(model, { file, custom: customLayers, outputs, observe });
 
 /** The names of a model's inputs, in order. @throws {EspalierError} as `importTfjs` does */
 export const tfjsInputs = (model: TfjsModel, options: ImportTfjsOptions): string[] =>
@@ -32,7 +34,7 @@ export const tfjsInputs = (model: TfjsModel, options: ImportTfjsOptions): string
  * Imports a graph model or a layers model. Its ports have the names and shapes that the model declares.
  *
  * @throws {EspalierError} BAD_MODEL, MODEL_TOO_LARGE, BAD_EXTERNAL_DATA, OPEN_SHAPE, BAD_INPUT_SHAPE,
- * UNSUPPORTED_OP (all of them at once), UNSUPPORTED_USE, UNSUPPORTED_TYPE, NOT_CONSTANT
+ * UNSUPPORTED_OP (all of them at once), UNSUPPORTED_USE, UNSUPPORTED_TYPE, NOT_CONSTANT, NO_OUTPUT
  */
 export function importTfjs(source: Uint8Array | TfjsModel, options: ImportTfjsOptions): Graph {
   const model = source instanceof Uint8Array ? readTfjs(source, options) : source;

@@ -1,7 +1,7 @@
 // A layers model: the calls of its layers, in the order that its outputs need.
 
 import type { Location, Node, Output, Tensor } from '@espalier/ir';
-import { badModel, unsupportedOp } from '../errors.ts';
+import { badModel, noOutput, unsupportedOp } from '../errors.ts';
 import type { Observe } from '../survey.ts';
 import type { DeclaredInput } from '../tensorflow/inputs.ts';
 import type { House } from '../tensorflow/room.ts';
@@ -20,23 +20,27 @@ const place = 'packages/importers/src/tfjs/layers or the option customLayers';
 /**
  * What a layers model takes and gives, and how.
  *
- * @throws {EspalierError} BAD_MODEL
+ * @throws {EspalierError} BAD_MODEL, NO_OUTPUT
  */
 export function planLayersModel(
   { topology, weights }: TfjsModel,
   {
     file,
     custom,
+    outputs,
     observe,
   }: {
     readonly file: string;
     readonly custom: CustomLayers;
+    /** Names of layers, in place of the model's own outputs. */
+    readonly outputs?: readonly string[] | undefined;
     readonly observe?: Observe<Call> | undefined;
   },
 ): CallPlan {
   const at: Location = { file };
   const root = asRecord(field(topology, 'model_config') ?? topology, 'model_config', at);
-  const model = parseModel(root, at, 0);
+  const whole = parseModel(root, at, 0);
+  const model = outputs ? endingIn(whole, outputs, at) : whole;
   const inputs = model.inputs.map(({ layer }) => declared(model.layers.get(layer)!, at));
   return {
     inputs,
@@ -54,6 +58,24 @@ export function planLayersModel(
       });
     },
   };
+}
+
+/** The model with the first results of layers as outputs, and only the layers that they need. */
+function endingIn(model: Model, names: readonly string[], at: Location): Model {
+  const outputs = names.map((layer): Ref => {
+    if (model.layers.has(layer)) return { layer, call: 0, tensor: 0 };
+    throw noOutput(
+      layer,
+      model.outputs.map((ref) => ref.layer),
+      at,
+    );
+  });
+  const needed = new Set(names);
+  for (const name of needed)
+    for (const { layer } of model.layers.get(name)?.calls.flat() ?? []) needed.add(layer);
+  const layers = new Map([...model.layers].filter(([name]) => needed.has(name)));
+  const inputs = model.inputs.filter(({ layer }) => needed.has(layer));
+  return { layers, inputs, outputs };
 }
 
 /** The shape and type of an input layer, or of the first layer of a chain. */

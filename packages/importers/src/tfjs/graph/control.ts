@@ -24,7 +24,7 @@ export function goesOn(
   const on = truth(site, held.value);
   if (on === undefined)
     throw site.dynamic(
-      'how often the loop runs depends on an input: give that input a constant value with ?input=',
+      'how often the loop runs depends on an input; ?input= gives an input a constant value',
     );
   return on;
 }
