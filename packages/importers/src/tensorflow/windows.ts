@@ -46,7 +46,7 @@ function around(input: number, kernel: number, slide: Slide, axis: 0 | 1): Pair 
 }
 
 /** Attributes of an op over `[N, C, H, W]`. */
-function sliding(x: Node, kernel: Pair, slide: Slide) {
+export function sliding(x: Node, kernel: Pair, slide: Slide) {
   const [, , h, w] = x.type.shape as [number, number, number, number]; // `channelsFirst` has seen to it
   const [top, bottom] = around(h, kernel[0], slide, 0);
   const [left, right] = around(w, kernel[1], slide, 1);

@@ -19,7 +19,7 @@ import {
   type TfNode,
 } from './graph/nodes.ts';
 import { createRun } from './graph/run.ts';
-import { always, type Results, type Value } from './graph/value.ts';
+import { always, isTensor, type Results, type Value } from './graph/value.ts';
 import { asRecord, asText, field, isRecord, type JsonRecord } from './json.ts';
 import type { TfjsModel } from './read.ts';
 
@@ -74,7 +74,7 @@ export function planGraphModel(
 }
 
 function tensorOf(value: Value, name: string, at: Location): Node {
-  if (value.kind === 'list') throw unsupportedType(`output ${name} is a list of tensors`, at);
+  if (!isTensor(value)) throw unsupportedType(`output ${name} is ${value.kind}`, at);
   return value;
 }
 

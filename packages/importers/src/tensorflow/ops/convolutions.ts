@@ -22,8 +22,8 @@ export function formatOf(site: Site): Format {
   return format;
 }
 
-/** Rows and columns of a list with an entry for each axis. */
-function spatial(site: Site, name: string, format: Format, fallback?: Pair): Pair {
+/** Rows and columns of a list with an entry for each axis. @throws {EspalierError} BAD_MODEL, UNSUPPORTED_USE */
+export function spatial(site: Site, name: string, format: Format, fallback?: Pair): Pair {
   const list = site.attributes.ints(name);
   if ((list === undefined || list.length === 0) && fallback) return fallback;
   if (list?.length !== 4) throw site.bad(`${name} is [${list?.join(', ')}]`);
@@ -52,12 +52,13 @@ function paddingOf(site: Site, format: Format): Padding {
   ];
 }
 
-function slideOf(site: Site): Slide {
+/** How the window of an operator slides. @throws {EspalierError} BAD_MODEL, UNSUPPORTED_USE */
+export function slideOf(site: Site, dilations = 'dilations'): Slide {
   const format = formatOf(site);
   return {
     format,
     stride: spatial(site, 'strides', format),
-    dilation: spatial(site, 'dilations', format, [1, 1]),
+    dilation: spatial(site, dilations, format, [1, 1]),
     padding: paddingOf(site, format),
   };
 }

@@ -116,18 +116,14 @@ const trigonometry = ['Acos', 'Acosh', 'Asin', 'Asinh', 'Atan', 'Atanh', 'Cosh',
 const same: Operator = (site) => site.input(0);
 
 /** Whole steps between two bounds, as training simulated them. */
-function fakeQuantize(site: Site, low: Node, high: Node): Node {
+function fakeQuantize(site: Site): Node {
   const { b, attributes } = site;
   const levels =
     2 ** attributes.int('num_bits', 8) - 1 - (attributes.flag('narrow_range', false) ? 1 : 0);
-  const [min, max] = [low, high].map((node) => {
-    const value = site.known(node);
-    if (value === undefined) throw site.dynamic('bounds of a quantisation');
-    return value.data[0]!;
-  });
+  const [min, max] = [attributes.float('min', -6), attributes.float('max', 6)];
   // Zero has to be one of the steps.
-  const scale = (max! - min!) / levels;
-  const origin = Math.min(levels, Math.max(0, Math.round(-min! / scale)));
+  const scale = (max - min) / levels;
+  const origin = Math.min(levels, Math.max(0, Math.round(-min / scale)));
   const [from, to] = [-origin * scale, (levels - origin) * scale];
   const clipped = b.map([site.input(0), b.value(from), b.value(to)], { expr: clip });
   const steps = b.scalar('mul', b.scalar('sub', clipped, b.value(from)), b.value(1 / scale));
@@ -148,6 +144,7 @@ export const elementwise: Operators = {
   AddN: (site) =>
     matched(site, site.inputs, 'i32').reduce((sum, input) => site.b.scalar('add', sum, input)),
   Atan2: atan2,
+  BitwiseAnd: (site) => borrow(site, 'BitwiseAnd', [site.input(0), site.input(1)]),
   BiasAdd: (site) =>
     addBias(site, site.input(0), site.input(1), site.attributes.text('data_format', 'NHWC')),
   BiasAddV1: (site) => addBias(site, site.input(0), site.input(1), 'NHWC'),
@@ -156,17 +153,15 @@ export const elementwise: Operators = {
   ClipByValue: (site) =>
     site.b.map(matched(site, [site.input(0), site.input(1), site.input(2)], 'i32'), { expr: clip }),
   Div: divide,
-  FakeQuantWithMinMaxArgs: (site) => {
-    const bound = (name: string, value: number) => site.b.value(site.attributes.float(name, value));
-    return fakeQuantize(site, bound('min', -6), bound('max', 6));
-  },
-  FakeQuantWithMinMaxVars: (site) => fakeQuantize(site, site.input(1), site.input(2)),
+  EnsureShape: same,
+  FakeQuantWithMinMaxArgs: fakeQuantize,
   FloorDiv: floorDivide,
   Identity: same,
   IdentityN: (site) => site.inputs,
   LeakyRelu: (site) =>
     site.b.map([site.input(0)], { expr: leakyRelu(site.attributes.float('alpha', 0.2)) }),
   PreventGradient: same,
+  Print: same,
   RealDiv: divide,
   Select: select,
   SelectV2: selectBroadcast,

@@ -1,8 +1,11 @@
 // The table of TensorFlow's operators. A new one is a line in a file of this folder.
 
 import { convolutions } from './convolutions.ts';
+import { crops } from './crops.ts';
+import { dynamic } from './dynamic.ts';
 import { elementwise } from './elementwise.ts';
 import { images } from './images.ts';
+import { maxima } from './maxima.ts';
 import { movers } from './movers.ts';
 import { normalizations } from './normalizations.ts';
 import type { Operator, Operators } from './operator.ts';
@@ -15,8 +18,11 @@ import { volumes } from './volumes.ts';
 
 const families: Operators = {
   ...convolutions,
+  ...crops,
+  ...dynamic,
   ...elementwise,
   ...images,
+  ...maxima,
   ...movers,
   ...normalizations,
   ...places,

@@ -2,7 +2,7 @@
 
 import type { Node } from '@espalier/ir';
 import { borrow } from '../borrow.ts';
-import { transposed } from '../room.ts';
+import { filled, transposed } from '../room.ts';
 import { fused } from './convolutions.ts';
 import { cast } from './elementwise.ts';
 import type { Operators, Site } from './operator.ts';
@@ -27,6 +27,22 @@ function matmul(site: Site, bias?: Node): Node {
   return bias ? site.b.scalar('add', y, bias) : y;
 }
 
+/** Keeps so many diagonals below and above the main one; a negative number keeps all. */
+function band(site: Site): Node {
+  const { b } = site;
+  const x = site.input(0);
+  const [rows, columns] = x.type.shape.slice(-2);
+  if (columns === undefined) throw site.bad(`a matrix of rank ${x.type.shape.length}`);
+  const [lower, upper] = [site.numbers(1)[0] ?? 0, site.numbers(2)[0] ?? 0];
+  const data = new Uint8Array(site.claim(rows! * columns, 'a band of a matrix'));
+  for (let i = 0; i < data.length; i++) {
+    const above = (i % columns) - Math.floor(i / columns);
+    data[i] = Number((lower < 0 || -above <= lower) && (upper < 0 || above <= upper));
+  }
+  const kept = b.constant({ type: { dtype: 'bool', shape: [rows!, columns] }, data });
+  return b.scalar('select', kept, x, filled(site, { dtype: x.type.dtype, shape: [] }, 0));
+}
+
 const batched = (site: Site) => product(site, 'adj_x', 'adj_y');
 
 /** Products, by name. */
@@ -35,6 +51,7 @@ export const products: Operators = {
   BatchMatMulV2: batched,
   Einsum: (site) =>
     borrow(site, 'Einsum', site.inputs, { equation: site.attributes.text('equation', '') }),
+  MatrixBandPart: band,
   MatMul: (site) => matmul(site),
   _FusedMatMul: fused(matmul, () => 'NHWC'),
 };

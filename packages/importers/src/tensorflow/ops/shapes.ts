@@ -41,16 +41,25 @@ function broadcast(site: Site): Node {
 
 const whole = (site: Site, value: number): Node => site.b.value(value, 'i32');
 
+/** One number, in a shape that an operand gives. */
+function fixed(site: Site, value: number): Node {
+  const type = { dtype: site.attributes.dtype('T') ?? 'f32', shape: site.numbers(0) } as const;
+  site.claim(elementCount(type.shape), 'a constant');
+  return filled(site, type, value);
+}
+
 /** What shapes and numbers give, by name. */
 export const shapes: Operators = {
   BroadcastArgs: broadcast,
   Fill: (site) => site.b.expand(site.input(1), { shape: site.numbers(0) }),
   LinSpace: linSpace,
+  Ones: (site) => fixed(site, 1),
   OnesLike: (site) => filled(site, site.input(0).type, 1),
   Range: range,
   Rank: (site) => whole(site, site.input(0).type.shape.length),
   Shape: (site) => integers(site, site.input(0).type.shape),
   ShapeN: (site) => site.inputs.map(({ type }) => integers(site, type.shape)),
   Size: (site) => whole(site, elementCount(site.input(0).type.shape)),
+  Zeros: (site) => fixed(site, 0),
   ZerosLike: (site) => filled(site, site.input(0).type, 0),
 };

@@ -17,6 +17,12 @@ export function choose(room: Room, condition: Node, yes: Value, no: Value): Valu
     });
     return { ...yes, items };
   }
+  if (yes.kind === 'complex' || no.kind === 'complex') {
+    if (yes.kind !== 'complex' || no.kind !== 'complex')
+      throw room.dynamic('an input decides between real and complex numbers');
+    const part = (name: 're' | 'im') => pick(room, condition, yes[name], no[name]);
+    return { kind: 'complex', re: part('re'), im: part('im') };
+  }
   return pick(room, condition, yes, no);
 }
 

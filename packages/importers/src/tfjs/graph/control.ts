@@ -3,7 +3,7 @@
 import type { Node } from '@espalier/ir';
 import { choose } from './choose.ts';
 import { type GraphOperator, type GraphOperators, type GraphSite, plain } from './site.ts';
-import { type Held, type Results, together } from './value.ts';
+import { type Held, isTensor, type Results, together } from './value.ts';
 
 /** The most rounds of a loop: each becomes nodes of its own. */
 export const mostRounds = 10_000;
@@ -19,7 +19,7 @@ export function goesOn(
   site: Pick<GraphSite, 'known' | 'dynamic' | 'bad'>,
   held: Held | undefined,
 ): boolean {
-  if (held === undefined || held.value.kind === 'list')
+  if (held === undefined || !isTensor(held.value))
     throw site.bad('the condition of a loop is no tensor');
   const on = truth(site, held.value);
   if (on === undefined)
@@ -75,6 +75,9 @@ const loop: GraphOperator = (site) => {
 
 const pass: GraphOperator = plain((site) => site.held.map(({ value }) => value));
 
+/** TF.js leaves values as they are where training simulated eight bits. */
+const first: GraphOperator = plain((site) => [site.tensor(0)]);
+
 const call: GraphOperator = (site): Results => site.call('f', site.held);
 
 /** What is the same for tensors and lists. */
@@ -90,6 +93,7 @@ const passing = [
 /** Branches, loops and calls, by name. Values leave loops, and branches meet, where the nodes are run. */
 export const control: GraphOperators = {
   ...Object.fromEntries(passing.map((name) => [name, pass])),
+  FakeQuantWithMinMaxVars: first,
   If: conditional,
   PartitionedCall: call,
   StatefulPartitionedCall: call,

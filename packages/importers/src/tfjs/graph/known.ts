@@ -4,8 +4,9 @@ import { importedTfOps, operatorOf } from '../../tensorflow/ops/index.ts';
 import { control } from './control.ts';
 import { lists } from './lists.ts';
 import type { GraphOperator } from './site.ts';
+import { spectra } from './spectra.ts';
 
-const families = { ...control, ...lists };
+const families = { ...control, ...lists, ...spectra };
 
 /** Operators that stand for values from outside. */
 export const placeholders: readonly string[] = ['Placeholder', 'PlaceholderWithDefault'];

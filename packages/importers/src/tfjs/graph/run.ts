@@ -18,7 +18,7 @@ import type { Library } from './library.ts';
 import type { Loop } from './loops.ts';
 import { placeOf, type Ref, type TfNode } from './nodes.ts';
 import type { GraphSite } from './site.ts';
-import { always, type Held, type Results, together } from './value.ts';
+import { always, type Held, isTensor, type Results, together } from './value.ts';
 
 /** What running needs. */
 export interface Setting {
@@ -100,7 +100,7 @@ export function createRun({ model, library, house, file, observe, check }: Setti
       const held = operands.filter((operand) => operand !== undefined);
       if (held.length < operands.length) return skipped;
       const results = called(node, frame, guarded(held, own), at);
-      const made = results.flatMap((one) => (one && one.value.kind !== 'list' ? [one.value] : []));
+      const made = results.flatMap((one) => (one && isTensor(one.value) ? [one.value] : []));
       observe?.(callOf(node.op, labelOf(body, node), true), made);
       return results;
     } catch (error) {
@@ -115,7 +115,7 @@ export function createRun({ model, library, house, file, observe, check }: Setti
     const tensor = (i: number): Node => {
       const operand = held[i]?.value;
       if (operand === undefined) throw room.bad(`${node.op} has no operand ${i}`);
-      if (operand.kind === 'list') throw room.bad(`operand ${i} of ${node.op} is a list`);
+      if (!isTensor(operand)) throw room.unsupported(`${node.op} of what is ${operand.kind}`);
       return operand;
     };
     const numbers = (i: number): number[] => {
@@ -140,7 +140,7 @@ export function createRun({ model, library, house, file, observe, check }: Setti
         call: (attribute, operands) => callIn(frame, node, attribute, operands, at),
       };
       return onGraph(site).map((one) =>
-        one && one.value.kind !== 'list' ? { ...one, value: finished(one.value) } : one,
+        one && isTensor(one.value) ? { ...one, value: finished(one.value) } : one,
       );
     }
     const site: Site = {

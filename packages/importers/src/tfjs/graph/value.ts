@@ -1,4 +1,4 @@
-// What nodes of a graph give while it is imported: tensors, and lists that exist at import only.
+// What nodes of a graph give while it is imported: tensors, complex ones, and lists that exist at import only.
 
 import type { DType, Node } from '@espalier/ir';
 
@@ -12,8 +12,19 @@ export interface TensorList {
   readonly shape: readonly (number | undefined)[] | undefined;
 }
 
+/** Complex numbers, of which the graph knows the parts. */
+export interface Complex {
+  readonly kind: 'complex';
+  readonly re: Node;
+  readonly im: Node;
+}
+
 /** What a result is. */
-export type Value = Node | TensorList;
+export type Value = Node | TensorList | Complex;
+
+/** Whether a result is a tensor of the graph. */
+export const isTensor = (value: Value): value is Node =>
+  value.kind !== 'list' && value.kind !== 'complex';
 
 /** Conditions that only running decides, and what they are where a value counts. */
 export type Guards = ReadonlyMap<Node, boolean>;

@@ -2,6 +2,7 @@
 
 import { arg, call, literal, type Node, parseScalar } from '@espalier/ir';
 import { sliceAxis } from '../../tensorflow/room.ts';
+import { columnOf, isUsed, suppressed, used } from '../../tensorflow/suppression.ts';
 import { readNumbers } from '../flexbuffer.ts';
 import type { Operators, Site } from '../operator.ts';
 
@@ -53,37 +54,6 @@ function decoded(site: Site, option: (name: string, fallback: number) => number)
   const [rows, columns] = [sides[0]!, sides[1]!];
   return b.concat([rows.low, columns.low, rows.high, columns.high], { axis: 2 });
 }
-
-/** `x` where a row is used, 0 where it is not, in `most` rows. */
-function used(site: Site, valid: Node, x: Node, most: number): Node {
-  const { b } = site;
-  const [rows, ...rest] = x.type.shape;
-  const shape = [rows!, ...rest.map(() => 1)];
-  const kept = b.scalar(
-    'select',
-    b.reshape(valid, { shape }),
-    x,
-    b.value(0, x.type.dtype === 'i32' ? 'i32' : 'f32'),
-  );
-  if (rows === most) return kept;
-  const none = [rows!, ...rest].map(() => 0);
-  return b.pad(kept, { before: none, after: none.with(0, most - rows!), value: 0 });
-}
-
-/** The numbers that rows hold in one column, those of unused rows as 0. */
-const columnOf = (site: Site, rows: Node, i: number): Node =>
-  site.b.scalar(
-    'max',
-    site.b.reshape(sliceAxis(site, rows, 1, i, 1), { shape: [rows.type.shape[0]!] }),
-    site.b.value(0, 'i32'),
-  );
-
-const isUsed = (site: Site, rows: Node): Node =>
-  site.b.scalar(
-    'ge',
-    site.b.reshape(sliceAxis(site, rows, 1, 2, 1), { shape: [rows.type.shape[0]!] }),
-    site.b.value(0, 'i32'),
-  );
 
 /** Boxes, classes and scores of the best detections, and how many there are: the last step of SSD detectors. */
 function postProcess(site: Site): Node[] {
@@ -161,27 +131,17 @@ function postProcess(site: Site): Node[] {
 const suppression =
   (withScores: boolean) =>
   (site: Site): Node[] => {
-    const { b } = site;
     const [boxes, scores] = [site.input(0), site.input(1)];
     const count = scores.type.shape[0] ?? 0;
     const [most, iouThreshold, scoreThreshold] = [2, 3, 4].map((i) => site.numbers(i)[0] ?? 0);
     if (most! < 1 || most! > mostBoxes || count < 1) throw site.bad(`${most} of ${count} boxes`);
     if (withScores && (site.numbers(5)[0] ?? 0) !== 0) throw site.unsupported('scores that decay');
-    const rows = b.nonMaxSuppression(
-      b.reshape(boxes, { shape: [1, count, 4] }),
-      b.reshape(scores, { shape: [1, 1, count] }),
-      {
-        most: most!,
-        iouThreshold: iouThreshold!,
-        scoreThreshold: scoreThreshold!,
-        boxes: 'corners',
-      },
+    const found = suppressed(
+      site,
+      { boxes, scores },
+      { most: most!, iouThreshold: iouThreshold!, scoreThreshold: scoreThreshold! },
     );
-    const [valid, box] = [isUsed(site, rows), columnOf(site, rows, 2)];
-    const stay = b.reduce(b.scalar('toI32', valid), { kind: 'sum', axes: [0], keepDims: false });
-    const indices = used(site, valid, box, most!);
-    if (!withScores) return [indices, stay];
-    return [indices, used(site, valid, b.gather(scores, box, { axis: 0 }), most!), stay];
+    return withScores ? [found.indices, found.scores, found.count] : [found.indices, found.count];
   };
 
 /** Suppression, by name. */
