@@ -318,6 +318,15 @@ const wrappers: Case[] = [
   ),
 ];
 
+const volumes: Case[] = (['valid', 'same'] as const).flatMap((padding) =>
+  // With strides beyond the kernel TF.js pads by less than nothing.
+  [1, 2].map((strides) =>
+    through(`Conv3DTranspose ${padding} by ${strides}`, [3, 4, 2, 2], () =>
+      layers.conv3dTranspose({ filters: 3, kernelSize: [2, 3, 2], strides, padding }),
+    ),
+  ),
+);
+
 /** The model in the converter's format, and what TF.js makes of seeded inputs. */
 async function made({ inputs, build, most = 1, gaps = false }: Case, batch: number) {
   const symbolic = inputs.map((shape, i) => tfl.input({ shape: [...shape], name: `in${i}` }));
@@ -370,6 +379,7 @@ for (const given of [
   ...merges,
   ...recurrents,
   ...wrappers,
+  ...volumes,
 ])
   t.test(`${given.title} agrees`, async (t) => {
     const batch = 2;
@@ -438,6 +448,30 @@ t.test('CenterCrop keeps the middle', async (t) => {
   const found = imagesOf('CenterCrop', { height: 4, width: 3 });
   const expected = tf.slice(tf.tensor4d(pixels, [1, 7, 6, 4]), [0, 1, 1, 0], [1, 4, 3, 4]);
   t.same([...found], [...expected.dataSync()], 'rows 1 to 4, columns 1 to 3');
+});
+
+t.test('CategoryEncoding says which numbers are there, and how often', async (t) => {
+  const encoded = (mode: string, shape: readonly number[], numbers: readonly number[]) => {
+    const config = { num_tokens: 5, output_mode: mode, batch_input_shape: [null, shape[1]] };
+    const file = alone('CategoryEncoding', config);
+    const graph = importTfjs(file.bytes(), {
+      file: file.file,
+      external: file.external,
+      shapes: { layer_input: shape },
+    });
+    const x = { type: { dtype: 'f32', shape }, data: Float32Array.from(numbers) } as const;
+    const { layer } = start(graph).run({ layer_input: x });
+    return Array.from(layer!.data);
+  };
+  const numbers = [1, 3, 1, 0, 4, 4];
+  t.same(encoded('multi_hot', [2, 3], numbers), [0, 1, 0, 1, 0, 1, 0, 0, 0, 1], 'which');
+  t.same(encoded('count', [2, 3], numbers), [0, 2, 0, 1, 0, 1, 0, 0, 0, 2], 'how often');
+  t.same(encoded('one_hot', [2, 1], [2, 0]), [0, 0, 1, 0, 0, 1, 0, 0, 0, 0], 'the only one');
+  t.throws(() => encoded('tf_idf', [2, 3], numbers), { code: 'UNSUPPORTED_USE' }, 'no weights');
+});
+
+t.test('pictures are changed at random in training only', async (t) => {
+  t.same([...imagesOf('RandomWidth', { factor: 0.5 })], [...pixels], 'they stay as they are');
 });
 
 t.test('a state that outlives a call is refused', async (t) => {

@@ -2,7 +2,7 @@
 
 import type { Node } from '@espalier/ir';
 import { resolveAxis } from '../../tensorflow/room.ts';
-import { conv3d, pool3d, type VolumeSlide } from '../../tensorflow/volumes.ts';
+import { conv3d, convTranspose3d, pool3d, type VolumeSlide } from '../../tensorflow/volumes.ts';
 import {
   conv2d,
   convTranspose2d,
@@ -152,6 +152,19 @@ const volumes: CustomLayer = (site) => {
   return finish(site, conv3d(site, given, volumeSlideOf(site, [1, 1, 1])));
 };
 
+const transposedVolumes: CustomLayer = (site) => {
+  const slide = volumeSlideOf(site, [1, 1, 1]);
+  const x = site.input(0);
+  const filter = site.weight('kernel');
+  if (x.type.shape.length !== 5 || filter.type.shape.length !== 5)
+    throw site.bad(`a volume of rank ${x.type.shape.length}`);
+  const size = slide.stride.map((stride, axis) => {
+    const more = Math.max(0, filter.type.shape[axis]! - stride);
+    return x.type.shape[1 + axis]! * stride + (slide.padding === 'SAME' ? 0 : more);
+  });
+  return finish(site, convTranspose3d(site, { x, filter, bias: biasOf(site) }, slide, size));
+};
+
 const volumePool =
   (kind: 'max' | 'average'): CustomLayer =>
   (site) => {
@@ -168,6 +181,7 @@ export const convolutions: CustomLayers = {
   Conv2D: conv,
   Conv2DTranspose: transposedConv,
   Conv3D: volumes,
+  Conv3DTranspose: transposedVolumes,
   DepthwiseConv2D: depthwise,
   GlobalAveragePooling1D: globalPool('average'),
   GlobalAveragePooling2D: globalPool('average'),

@@ -146,12 +146,31 @@ const normalization: CustomLayer = (site) => {
   return b.scalar('div', b.scalar('sub', site.input(0), site.weight('mean')), deviation);
 };
 
+/** Which numbers below a bound a row holds, or how often. */
+const categories: CustomLayer = (site) => {
+  const { b } = site;
+  const x = site.input(0);
+  const mode = wordOf(site, 'output_mode', 'multi_hot').replaceAll('_', '').toLowerCase();
+  const indices = x.type.dtype === 'i32' ? x : b.scalar('toI32', x);
+  if (mode === 'int') return indices;
+  const depth = numberOf(site, 'num_tokens', 0);
+  const [n, count] = x.type.shape;
+  if (x.type.shape.length !== 2 || !(depth >= 1) || (mode === 'onehot' && count !== 1))
+    throw site.unsupported(`output_mode ${mode} of ${depth} over [${x.type.shape}]`);
+  if (mode !== 'multihot' && mode !== 'onehot' && mode !== 'count')
+    throw site.unsupported(`output_mode ${mode}`);
+  site.claim(n! * count! * depth, 'categories');
+  const hot = b.scalar('toF32', b.oneHot(indices, { depth, axis: 2 }));
+  return b.reduce(hot, { kind: mode === 'count' ? 'sum' : 'max', axes: [1], keepDims: false });
+};
+
 /** Layers by class. */
 export const core: CustomLayers = {
   Activation: (site) => activated(site, site.input(0), wordOf(site, 'activation', 'linear')),
   ActivityRegularization: same,
   AlphaDropout: same,
   BatchNormalization: batchNorm,
+  CategoryEncoding: categories,
   Dense: dense,
   Dropout: same,
   ELU: elu,
@@ -166,6 +185,15 @@ export const core: CustomLayers = {
   Masking: masking,
   Normalization: normalization,
   PReLU: prelu,
+  // Pictures are changed at random in training only.
+  RandomBrightness: same,
+  RandomContrast: same,
+  RandomFlip: same,
+  RandomHeight: same,
+  RandomRotation: same,
+  RandomTranslation: same,
+  RandomWidth: same,
+  RandomZoom: same,
   ReLU: relu,
   RepeatVector: (site) => {
     const x = site.input(0);
