@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { type Profile, profileOf } from '@espalier/compiler';
 import { openModel } from '@espalier/importers';
 import type { Graph } from '@espalier/ir';
-import { agreement, createRun } from '@espalier/search';
+import { agreementOf, createRun } from '@espalier/search';
 import { canonical, searchModel } from '../packages/espalier/src/fit/search-model.ts';
 import { findInputs, syntheticSamples } from '../packages/espalier/src/inputs/index.ts';
 import { hasSharedData } from '../test/support/shared-data.ts';
@@ -52,7 +52,7 @@ async function fitTo(from: ModelCase, source: Graph, profile: Profile): Promise<
   };
   if (!fitted.accepted) return common;
   const fresh = syntheticSamples(source, {}, 7).slice(0, freshInputs);
-  const score = agreement(fresh.map(createRun(dense)), fresh.map(createRun(fitted.graph)));
+  const score = agreementOf(dense)(fresh.map(createRun(dense)), fresh.map(createRun(fitted.graph)));
   if (profile.name !== 'local') return { ...common, fresh: three(score) };
   const ms = await timeBoth('node', from, { dense, fitted: fitted.graph }, profile);
   return { ...common, fresh: three(score), measured: three(ms.dense / ms.fitted) };

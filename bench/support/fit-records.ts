@@ -236,7 +236,7 @@ export const fitRecords: readonly FitRecord[] = [
     model: 'resnet20_cifar10',
     speedup: 1.4,
     wish: asFast(1.4),
-    calibration: () => members('cifar10/train.zip', /\.jpg$/, 256),
+    calibration: () => members('cifar10/train.zip', /\.jpg$/, 2000),
     quality: { unit: '% top-1', loss: 2, of: cifarAccuracy },
   },
   { model: 'vgg16_cifar', speedup: 2, wish: { drop: 10, pins: { sparsity: 0.7 } } },

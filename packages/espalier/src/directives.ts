@@ -197,8 +197,8 @@ export const directives: Table = {
     show: String,
   },
   effort: {
-    summary: 'the most plans that a search carries out and judges: effort=8',
-    default: 8,
+    summary: 'the most plans that a search carries out and judges: effort=6',
+    default: 6,
     parse: (text) => numberOf('effort', text, (value) => whole(value) ?? positive(value)),
     show: String,
   },

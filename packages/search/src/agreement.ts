@@ -1,6 +1,6 @@
 // How much two networks agree on the same inputs: the metric where there are no labels.
 
-import type { Tensor } from '@espalier/ir';
+import type { AttrsOf, Graph, Node, OpNode, Tensor } from '@espalier/ir';
 import type { Feeds } from './runner.ts';
 
 /** Outputs of one input. */
@@ -21,24 +21,61 @@ function topOf({ data, type: { shape } }: Tensor, row: number): number {
   return best;
 }
 
+/** Ops that move values without changing them. */
+const moving: readonly OpNode['op'][] = ['reshape', 'transpose', 'slice', 'concat', 'depthToSpace'];
+
+/** Whether all values are sigmoids: a map of yes and no, most of which is one of them. */
+function isDecision(node: Node): boolean {
+  if (node.kind !== 'op') return false;
+  const last =
+    node.epilogue ?? (node.op === 'map' ? (node.attrs as AttrsOf<'map'>).expr : undefined);
+  if (last) return last.kind === 'call' && last.fn === 'sigmoid';
+  return moving.includes(node.op) && node.inputs.every(isDecision);
+}
+
+/** Says how much outputs agree with those of a reference, for as many inputs: at most 1. */
+export type Agreement = (reference: readonly Outputs[], actual: readonly Outputs[]) => number;
+
 /**
- * Agreement with a reference, at most 1: the share of equal top classes for classifiers, else 1 − relative
- * RMS error, the mean over outputs.
+ * How agreement is measured for a network: the share of equal top classes for classifiers; else the mean over the
+ * outputs of the overlap of maps of decisions, 1 − Σ|p − q| / Σ(p + q), and of 1 − relative RMS error of all others.
  */
-export function agreement(reference: readonly Outputs[], actual: readonly Outputs[]): number {
-  if (isClassifier(reference[0]!)) {
-    let [same, total] = [0, 0];
-    reference.forEach((outputs, i) => {
-      const [[name, wanted]] = Object.entries(outputs) as [[string, Tensor]];
-      for (let row = 0; row < wanted.type.shape[0]!; row++, total++)
-        if (topOf(wanted, row) === topOf(actual[i]![name]!, row)) same++;
-    });
-    return same / total;
+export function agreementOf({ outputs }: Graph): Agreement {
+  const decisions = new Set(outputs.flatMap(({ name, node }) => (isDecision(node) ? [name] : [])));
+  return (reference, actual) => {
+    if (isClassifier(reference[0]!)) return topAgreement(reference, actual);
+    const names = Object.keys(reference[0]!);
+    const errorOf = (name: string) =>
+      (decisions.has(name) ? unlikeness : relativeError)(reference, actual, name);
+    return 1 - names.reduce((sum, name) => sum + errorOf(name), 0) / names.length;
+  };
+}
+
+function topAgreement(reference: readonly Outputs[], actual: readonly Outputs[]): number {
+  let [same, total] = [0, 0];
+  for (const [i, outputs] of reference.entries()) {
+    const [[name, wanted]] = Object.entries(outputs) as [[string, Tensor]];
+    for (let row = 0; row < wanted.type.shape[0]!; row++, total++)
+      if (topOf(wanted, row) === topOf(actual[i]![name]!, row)) same++;
   }
-  const names = Object.keys(reference[0]!);
-  return (
-    1 - names.reduce((sum, name) => sum + relativeError(reference, actual, name), 0) / names.length
-  );
+  return same / total;
+}
+
+/** How little two maps of decisions overlap: 0 is alike, 1 has nothing in common. */
+function unlikeness(
+  reference: readonly Outputs[],
+  actual: readonly Outputs[],
+  name: string,
+): number {
+  let [apart, together] = [0, 0];
+  for (const [i, outputs] of reference.entries()) {
+    const [wanted, given] = [outputs[name]!.data, actual[i]![name]!.data];
+    for (let k = 0; k < wanted.length; k++) {
+      apart += Math.abs(wanted[k]! - given[k]!);
+      together += wanted[k]! + given[k]!;
+    }
+  }
+  return together === 0 ? 0 : apart / together;
 }
 
 /** The relative RMS error of one output: smooth, so that small harms can be told apart. */

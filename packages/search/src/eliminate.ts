@@ -3,8 +3,8 @@
 // 2022, §4, with units of several columns and several outputs].
 
 import type { Mask, WeightShape } from '@espalier/sparsity';
-import { cholesky, inverse, solveInPlace } from './linear-algebra.ts';
-import type { Moments } from './refit.ts';
+import { cholesky, solveInPlace } from './linear-algebra.ts';
+import type { Block } from './moments.ts';
 
 /** How columns and outputs go together. */
 export interface Grouping {
@@ -14,158 +14,183 @@ export interface Grouping {
   readonly columns: number;
 }
 
-/** Damping of the moments, as a part of their mean: the same as in the refit. */
-const damping = 0.01;
-
 /** Beyond this many multiply-adds an order takes too long. */
-const mostWork = 4e9;
+const mostWork = 1.5e9;
 
 /** Whether an elimination is short enough. */
 export function canEliminate(
-  { filters, channels, positions }: WeightShape,
+  { filters }: WeightShape,
+  blocks: readonly Block[],
   group: Grouping,
 ): boolean {
-  const columns = channels * positions;
-  const blocks = Math.ceil(filters / group.filters);
-  return blocks * columns ** 3 <= mostWork && columns % group.columns === 0;
+  const work = blocks.reduce((sum, { columns }) => sum + columns ** 3 / 3, 0);
+  return (
+    Math.ceil(filters / group.filters) * work <= mostWork &&
+    blocks.every(({ columns }) => columns % group.columns === 0)
+  );
 }
 
-/** The units of one block in the order in which they go, and what each costs. */
+/** The units of one block of outputs and columns in the order in which they go, and what each costs. */
 interface Trace {
+  readonly firstOutput: number;
+  readonly outputs: number;
+  readonly firstColumn: number;
   readonly units: readonly number[];
   readonly costs: readonly number[];
 }
 
-/** Masks of any sparsity, from one elimination. */
-export interface Elimination {
-  mask(sparsity: number): Mask;
+/** Weights that are kept. */
+export interface Kept {
+  readonly mask: Mask;
+  /** What the others' absence adds to the mean squared error, all outputs together. */
+  readonly error: number;
 }
 
-/** Eliminates every unit of every block. */
+/** Eliminates every unit of every block: masks of any sparsity come from one elimination. */
 export function eliminate(
   weights: Float32Array,
   shape: WeightShape,
-  { size, gram }: Moments,
+  blocks: readonly Block[],
   group: Grouping,
-): Elimination {
-  const columns = size - 1;
-  let mean = 0;
-  for (let k = 0; k < columns; k++) mean += gram[k * size + k]! / columns;
-  const hessian = new Float64Array(columns * columns);
-  for (let i = 0; i < columns; i++)
-    for (let j = 0; j < columns; j++) hessian[i * columns + j] = gram[i * size + j]!;
-  for (let i = 0; i < columns; i++) hessian[i * columns + i]! += damping * mean || 1;
-  const start = inverse(cholesky(hessian, columns), columns);
-  const blocks = Math.ceil(shape.filters / group.filters);
-  const traces = Array.from({ length: blocks }, (_, block) => {
-    const first = block * group.filters * columns;
-    const rows = Math.min(group.filters, shape.filters - block * group.filters);
-    return traceOf(
-      Float64Array.from(weights.subarray(first, first + rows * columns)),
-      start.slice(),
-      columns,
-      group.columns,
-    );
-  });
-  return { mask: (sparsity) => maskOf(traces, sparsity, shape, group, columns) };
+): (sparsity: number) => Kept {
+  const columns = shape.channels * shape.positions;
+  const traces: Trace[] = [];
+  for (const block of blocks)
+    for (let firstOutput = 0; firstOutput < shape.filters; firstOutput += group.filters) {
+      const outputs = Math.min(group.filters, shape.filters - firstOutput);
+      const own = new Float64Array(outputs * block.columns);
+      for (let o = 0; o < outputs; o++) {
+        const from = (firstOutput + o) * columns + block.first;
+        own.set(weights.subarray(from, from + block.columns), o * block.columns);
+      }
+      const order = orderOf(own, block.inverse().slice(), block.columns, group.columns);
+      traces.push({ firstOutput, outputs, firstColumn: block.first, ...order });
+    }
+  return (sparsity) => keep(traces, sparsity, shape.filters, columns, group.columns);
 }
 
-function traceOf(w: Float64Array, h: Float64Array, columns: number, width: number): Trace {
-  const rows = w.length / columns;
-  const left = new Set(Array(columns / width).keys());
+/** What is left of a block: units fill the first `size` columns, in any order. */
+interface Remains {
+  /** `[outputs][stride]`. */
+  readonly w: Float64Array;
+  /** Inverse of the moments of what is left, `[stride][stride]`, the lower half. */
+  readonly h: Float64Array;
+  readonly outputs: number;
+  readonly stride: number;
+  readonly width: number;
+  size: number;
+}
+
+function orderOf(
+  w: Float64Array,
+  h: Float64Array,
+  stride: number,
+  width: number,
+): Pick<Trace, 'units' | 'costs'> {
+  const left: Remains = { w, h, outputs: w.length / stride, stride, width, size: stride };
+  const slots = Array.from({ length: stride / width }, (_, unit) => unit);
   const units: number[] = [];
   const costs: number[] = [];
-  while (left.size > 0) {
-    let [best, least] = [-1, Number.POSITIVE_INFINITY];
-    for (const unit of left) {
-      const cost = costOf(w, h, columns, width, unit, rows);
-      if (cost < least) [best, least] = [unit, cost];
+  while (slots.length > 0) {
+    let [best, least] = [0, Number.POSITIVE_INFINITY];
+    for (let slot = 0; slot < slots.length; slot++) {
+      const cost = costOf(left, slot * width);
+      if (cost < least) [best, least] = [slot, cost];
     }
-    left.delete(best);
-    units.push(best);
+    units.push(slots[best]!);
     // Rounding may make a later unit look cheaper than one before.
     costs.push(Math.max(least, costs.at(-1) ?? 0));
-    for (let j = best * width; j < (best + 1) * width; j++) removeColumn(w, h, columns, rows, j);
+    for (let j = best * width; j < (best + 1) * width; j++) removeColumn(left, j);
+    moveLast(left, best * width);
+    const last = slots.pop()!;
+    if (best < slots.length) slots[best] = last;
   }
   return { units, costs };
 }
 
-/** Σ wᵀ [(H⁻¹)ᵤᵤ]⁻¹ w over the rows. */
-function costOf(
-  w: Float64Array,
-  h: Float64Array,
-  columns: number,
-  width: number,
-  unit: number,
-  rows: number,
-): number {
-  const first = unit * width;
+/** Σ wᵀ [(H⁻¹)ᵤᵤ]⁻¹ w over the outputs. */
+function costOf({ w, h, outputs, stride, width }: Remains, first: number): number {
+  let cost = 0;
+  if (width === 1) {
+    for (let o = 0; o < outputs; o++) cost += w[o * stride + first]! ** 2;
+    return cost / Math.max(h[first * stride + first]!, 1e-300);
+  }
   const block = new Float64Array(width * width);
   for (let i = 0; i < width; i++)
-    for (let j = 0; j < width; j++) block[i * width + j] = h[(first + i) * columns + first + j]!;
-  const factor =
-    width === 1 ? Float64Array.of(Math.sqrt(Math.max(block[0]!, 1e-300))) : cholesky(block, width);
-  let cost = 0;
-  for (let row = 0; row < rows; row++) {
-    const kernel = w.subarray(row * columns + first, row * columns + first + width);
-    const solved = Float64Array.from(kernel);
+    for (let j = 0; j <= i; j++) block[i * width + j] = h[(first + i) * stride + first + j]!;
+  const factor = cholesky(block, width);
+  const solved = new Float64Array(width);
+  for (let o = 0; o < outputs; o++) {
+    const from = o * stride + first;
+    for (let i = 0; i < width; i++) solved[i] = w[from + i]!;
     solveInPlace(factor, width, solved);
-    for (let i = 0; i < width; i++) cost += kernel[i]! * solved[i]!;
+    for (let i = 0; i < width; i++) cost += w[from + i]! * solved[i]!;
   }
   return Math.max(0, cost);
 }
 
-/** Takes a column out of the rows, which make up for it, and out of the inverse. */
-function removeColumn(
-  w: Float64Array,
-  h: Float64Array,
-  columns: number,
-  rows: number,
-  j: number,
-): void {
-  const pivot = h[j * columns + j]!;
+/** Takes a column out of the outputs, which make up for it, and out of the inverse. */
+function removeColumn({ w, h, outputs, stride, size }: Remains, j: number): void {
+  const pivot = h[j * stride + j]!;
   if (!(pivot > 0)) return;
-  const line = h.slice(j * columns, (j + 1) * columns);
-  for (let row = 0; row < rows; row++) {
-    const factor = w[row * columns + j]! / pivot;
-    if (factor !== 0) for (let k = 0; k < columns; k++) w[row * columns + k]! -= factor * line[k]!;
-    w[row * columns + j] = 0;
+  const line = new Float64Array(size);
+  for (let k = 0; k <= j; k++) line[k] = h[j * stride + k]!;
+  for (let k = j + 1; k < size; k++) line[k] = h[k * stride + j]!;
+  for (let o = 0; o < outputs; o++) {
+    const row = o * stride;
+    const factor = w[row + j]! / pivot;
+    if (factor !== 0) for (let k = 0; k < size; k++) w[row + k]! -= factor * line[k]!;
+    w[row + j] = 0;
   }
-  for (let i = 0; i < columns; i++) {
+  for (let i = 0; i < size; i++) {
     const factor = line[i]! / pivot;
     if (factor === 0) continue;
-    const at = i * columns;
-    for (let k = 0; k < columns; k++) h[at + k]! -= factor * line[k]!;
+    const row = i * stride;
+    for (let k = 0; k <= i; k++) h[row + k]! -= factor * line[k]!;
+  }
+}
+
+/** Moves the last unit to where one has gone, so that what is left stays together. */
+function moveLast(left: Remains, to: number): void {
+  const { w, h, outputs, stride, width } = left;
+  const last = left.size - width;
+  left.size = last;
+  if (to === last) return;
+  for (let i = 0; i < width; i++) {
+    for (let o = 0; o < outputs; o++) w[o * stride + to + i] = w[o * stride + last + i]!;
+    const from = (last + i) * stride;
+    for (let k = 0; k < to; k++) h[(to + i) * stride + k] = h[from + k]!;
+    for (let j = 0; j <= i; j++) h[(to + i) * stride + to + j] = h[from + last + j]!;
+    for (let k = to + width; k < last; k++) h[k * stride + to + i] = h[from + k]!;
   }
 }
 
 /** The mask after the cheapest removals of all blocks, each block in its own order. */
-function maskOf(
+function keep(
   traces: readonly Trace[],
   sparsity: number,
-  shape: WeightShape,
-  group: Grouping,
+  filters: number,
   columns: number,
-): Mask {
+  width: number,
+): Kept {
   const total = traces.reduce((sum, { units }) => sum + units.length, 0);
   const gone = traces.map(() => 0);
+  let error = 0;
   for (let count = Math.round(total * sparsity); count > 0; count--) {
-    let best = -1;
-    traces.forEach(({ costs }, block) => {
-      if (
-        gone[block]! < costs.length &&
-        (best < 0 || costs[gone[block]!]! < traces[best]!.costs[gone[best]!]!)
-      )
-        best = block;
-    });
+    let [best, least] = [-1, Number.POSITIVE_INFINITY];
+    for (const [block, { costs }] of traces.entries()) {
+      const cost = costs[gone[block]!] ?? Number.POSITIVE_INFINITY;
+      if (best < 0 ? gone[block]! < costs.length : cost < least) [best, least] = [block, cost];
+    }
     gone[best]!++;
+    error += least;
   }
-  const mask: Mask = new Uint8Array(shape.filters * columns).fill(1);
-  traces.forEach(({ units }, block) => {
-    const last = Math.min(shape.filters, (block + 1) * group.filters);
-    for (const unit of units.slice(0, gone[block]))
-      for (let o = block * group.filters; o < last; o++)
-        mask.fill(0, o * columns + unit * group.columns, o * columns + (unit + 1) * group.columns);
-  });
-  return mask;
+  const mask: Mask = new Uint8Array(filters * columns).fill(1);
+  for (const [block, { firstOutput, outputs, firstColumn, units }] of traces.entries())
+    for (const unit of units.slice(0, gone[block])) {
+      const first = firstColumn + unit * width;
+      for (let o = firstOutput; o < firstOutput + outputs; o++)
+        mask.fill(0, o * columns + first, o * columns + first + width);
+    }
+  return { mask, error };
 }

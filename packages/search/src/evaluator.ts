@@ -3,15 +3,17 @@
 
 import type { Profile } from '@espalier/compiler';
 import type { Graph } from '@espalier/ir';
-import { agreement, type Outputs } from './agreement.ts';
+import { agreementOf, type Outputs } from './agreement.ts';
 import type { PricedChoice } from './choices.ts';
 import { type Costs, costsOf } from './costs.ts';
 import { tooFewInputs } from './errors.ts';
 import { type NewWeights, prunableLayers, withLayers } from './layers.ts';
+import { once } from './once.ts';
 import { checkPins, type Pins, pinOf } from './pins.ts';
 import { recover } from './recover.ts';
 import { createRun, type Feeds } from './runner.ts';
 import { type StudiedChoice, study } from './study.ts';
+import { createWalk, type Reading, type Walk } from './walk.ts';
 
 /** What is to be fitted, to what, and how it is judged. */
 export interface Problem {
@@ -68,24 +70,27 @@ export function createEvaluator(dense: Graph, problem: Problem): Evaluator {
   const { calibration, heldOut } = split(inputs);
   const layers = prunableLayers(dense);
   checkPins(pins, layers);
-  const once = <T>(make: () => T): (() => T) => {
-    let made: { readonly value: T } | undefined;
-    return () => {
-      made ??= { value: make() };
-      return made.value;
-    };
-  };
   const runDense = once(() => createRun(dense));
   const reference = once(() => calibration.map(runDense()));
   const wanted = once(() => heldOut.map(runDense()));
+  // Layers are studied in their order, mostly: one walk sees them all.
+  let walk: Walk | undefined;
+  let reached = -1;
+  const readingsOf = (index: number): readonly Reading[] => {
+    if (!walk || index < reached) walk = createWalk(dense, layers, calibration);
+    reached = index;
+    return walk.advance(index);
+  };
+  const agreement = agreementOf(dense);
   const score = (outputs: readonly Outputs[]): number =>
     problem.metric ? problem.metric(outputs) : agreement(wanted(), outputs);
   const seedOf = (index: number) => seed + index;
   return {
     denseScore: async () => score(wanted()),
     study: async (index) => {
-      const context = { dense, profile, calibration, reference: reference(), seed: seedOf(index) };
-      return study(context, layers[index]!, pinOf(pins, layers[index]!));
+      const layer = layers[index]!;
+      const common = { dense, profile, calibration, reference: reference(), seed: seedOf(index) };
+      return study({ ...common, readings: readingsOf(index) }, layer, pinOf(pins, layer));
     },
     attempt: async (_key, chosen) => {
       const { weights, errors } = recover({ dense, layers, calibration, seedOf }, chosen);

@@ -31,7 +31,7 @@ export interface FitOptions extends Problem {
   /** Allowed loss of the metric on held-out inputs; default 0.01. */
   readonly drop?: number;
   readonly strategy?: StrategyName;
-  /** The most plans that are carried out and judged; default 8. */
+  /** The most plans that are carried out and judged; default 6. */
   readonly effort?: number;
   onProgress?(progress: Progress): void;
 }
@@ -71,8 +71,14 @@ export interface Fitted {
   readonly trials: readonly Trial[];
 }
 
-/** Speeds that are tried where none is asked for, the boldest first. */
-const boldSpeedups = [3, 2.5, 2, 1.75, 1.5, 1.35, 1.25, 1.15] as const;
+/** The boldest speed that is tried where none is asked for. */
+const boldest = 4;
+
+/** Speeds that are closer to each other than this are not told apart. */
+const finest = 1.01;
+
+/** How far a plan may be from a speed that nobody asked for. */
+const slack = 1.03;
 
 /** Times that a plan is tightened where layers together cost more than each alone. */
 const corrections = 3;
@@ -88,7 +94,7 @@ export async function fit(
   options: FitOptions,
   evaluator: Evaluator = createEvaluator(dense, options),
 ): Promise<Fitted> {
-  const { profile, drop = 0.01, effort = boldSpeedups.length } = options;
+  const { profile, drop = 0.01, effort = 6 } = options;
   const tell = options.onProgress ?? (() => undefined);
   const layers = prunableLayers(dense);
   const denseCosts = costsOf(dense, profile);
@@ -102,39 +108,57 @@ export async function fit(
     }),
   );
   const denseTrial: Trial = { ...denseCosts, score: await evaluator.denseScore() };
-  const wishes = wishesOf(options, denseCosts);
-  checkReach(wishes, studied, denseCosts);
+  const asked = askedOf(options, denseCosts);
+  const best = bestOf(studied, denseCosts);
+  if (asked) checkReach(asked, best, denseCosts);
 
-  const trials: Trial[] = [];
-  const tried = new Set<string>();
+  const plans = planner(dense, studied, denseCosts, options);
+  const tried = new Map<string, Carried>();
   let reason = layers.length === 0 ? 'no layer can be pruned' : 'no plan is faster';
-  for (const limits of wishes) {
-    if (trials.length >= effort) break;
-    const chosen = plan(dense, studied, limits, denseCosts, options);
-    if (!chosen || chosen.every(({ scheme }) => scheme === 'none')) continue;
-    const key = chosen.map((choice, i) => studied[i]!.choices.indexOf(choice)).join();
-    if (tried.has(key)) continue;
-    tried.add(key);
-    const message = `${(denseCosts.ms / (limits.ms ?? denseCosts.ms)).toFixed(2)} times as fast: fitting weights`;
-    tell({ phase: 'plans', done: trials.length, total: wishes.length, message });
-    const attempted = await evaluator.attempt(key, chosen);
-    const { ms, bytes, memoryBytes, score } = attempted;
-    const trial: Trial = { ms, bytes, memoryBytes, score };
-    trials.push(trial);
-    if (score >= denseTrial.score - drop && ms < denseCosts.ms)
-      return {
-        graph: withLayers(dense, attempted.weights),
-        accepted: true,
-        reason: `${times(denseCosts, trial)}, ${quality(options, denseTrial, trial)}`,
-        plan: planned(studied, chosen, attempted),
-        weights: attempted.weights,
-        dense: denseTrial,
-        shipped: trial,
-        trials,
-      };
-    reason = `at ${times(denseCosts, trial)}: ${quality(options, denseTrial, trial)} only`;
-    tell({ phase: 'plans', done: trials.length, total: wishes.length, message: reason });
+  /** Carries out the plans for some limits, at once; of each, whether it is good enough. */
+  async function attempt(wishes: readonly Limits[], exact: boolean): Promise<boolean[]> {
+    const found = wishes.map((limits) => plans(limits, exact ? 1 : slack));
+    const fresh = new Map<string, readonly StudiedChoice[]>();
+    for (const plan of found) if (plan && !tried.has(plan.key)) fresh.set(plan.key, plan.chosen);
+    const before = tried.size;
+    const message = `${fresh.size} ${fresh.size === 1 ? 'plan' : 'plans'}: fitting weights`;
+    if (fresh.size > 0) tell({ phase: 'plans', done: before, total: effort, message });
+    const carried = await Promise.all(
+      [...fresh].map(async ([key, chosen]): Promise<[string, Carried]> => {
+        const attempted = await evaluator.attempt(key, chosen);
+        const { ms, bytes, memoryBytes, score } = attempted;
+        const trial: Trial = { ms, bytes, memoryBytes, score };
+        const accepted = score >= denseTrial.score - drop && ms < denseCosts.ms;
+        return [key, { chosen, attempted, trial, accepted }];
+      }),
+    );
+    for (const [key, one] of carried) {
+      tried.set(key, one);
+      const { trial, accepted } = one;
+      reason = `at ${times(denseCosts, trial)}: ${quality(options, denseTrial, trial)} only`;
+      const said = accepted ? reason.replace(/ only$/, '') : reason;
+      tell({ phase: 'plans', done: tried.size, total: effort, message: said });
+    }
+    return found.map((plan) => (plan && tried.get(plan.key)?.accepted) ?? false);
   }
+
+  if (asked) await attempt([asked], true);
+  else await narrow(denseCosts.ms, Math.min(boldest, denseCosts.ms / best.ms), effort, attempt);
+  const trials = [...tried.values()].map(({ trial }) => trial);
+  const [shipped] = [...tried.values()]
+    .filter(({ accepted }) => accepted)
+    .sort((a, b) => a.trial.ms - b.trial.ms);
+  if (shipped)
+    return {
+      graph: withLayers(dense, shipped.attempted.weights),
+      accepted: true,
+      reason: `${times(denseCosts, shipped.trial)}, ${quality(options, denseTrial, shipped.trial)}`,
+      plan: planned(studied, shipped.chosen, shipped.attempted),
+      weights: shipped.attempted.weights,
+      dense: denseTrial,
+      shipped: shipped.trial,
+      trials,
+    };
   return {
     graph: dense,
     accepted: false,
@@ -145,6 +169,40 @@ export async function fit(
     shipped: denseTrial,
     trials,
   };
+}
+
+/** A plan that was carried out, and whether it is good enough. */
+interface Carried {
+  readonly chosen: readonly StudiedChoice[];
+  readonly attempted: Attempted;
+  readonly trial: Trial;
+  readonly accepted: boolean;
+}
+
+/**
+ * Looks for the fastest plan that is good enough: between what is and what is not, two more are tried at once, so
+ * that two threads take half as long as one and find the same.
+ */
+async function narrow(
+  denseMs: number,
+  top: number,
+  effort: number,
+  attempt: (wishes: readonly Limits[], exact: boolean) => Promise<boolean[]>,
+): Promise<void> {
+  let [good, bad] = [1, top];
+  for (let left = effort; left > 0 && bad / good > finest; left -= 2) {
+    const count = Math.min(2, left);
+    const step = (bad / good) ** (1 / (count + 1));
+    const speeds = Array.from({ length: count }, (_, i) => good * step ** (count - i));
+    const accepted = await attempt(
+      speeds.map((speed) => ({ ms: denseMs / speed })),
+      false,
+    );
+    const first = accepted.indexOf(true);
+    const last = first < 0 ? count - 1 : first - 1;
+    bad = speeds[last] ?? bad;
+    good = speeds[first] ?? good;
+  }
 }
 
 const times = (dense: Costs, { ms }: Costs): string =>
@@ -161,36 +219,42 @@ interface Studied {
   readonly choices: readonly StudiedChoice[];
 }
 
-/** The limits to try, one after the other. */
-function wishesOf({ limits = {}, speedup }: FitOptions, { ms }: Costs): Limits[] {
+/** The limits that are asked for. */
+function askedOf({ limits = {}, speedup }: FitOptions, { ms }: Costs): Limits | undefined {
   const asked = speedup === undefined ? limits.ms : Math.min(ms / speedup, limits.ms ?? ms);
-  if (asked !== undefined) return [{ ...limits, ms: asked }];
-  if (limits.bytes !== undefined || limits.memoryBytes !== undefined) return [limits];
-  return boldSpeedups.map((bold) => ({ ms: ms / bold }));
+  if (asked !== undefined) return { ...limits, ms: asked };
+  const other = limits.bytes !== undefined || limits.memoryBytes !== undefined;
+  return other ? limits : undefined;
 }
 
-/** @throws {EspalierError} UNREACHABLE, where the only wish cannot come true */
-function checkReach(wishes: readonly Limits[], studied: readonly Studied[], dense: Costs): void {
-  const [limits, ...others] = wishes;
-  if (!limits || others.length > 0) return;
-  const best = eachCost((name) =>
+/** The least of each cost that the choices of the layers can bring. */
+const bestOf = (studied: readonly Studied[], dense: Costs): Costs =>
+  eachCost((name) =>
     studied.reduce((total, { choices }) => {
       const own = choices.map((choice) => choice[name]);
       return total + Math.min(...own) - own[0]!;
     }, dense[name]),
   );
+
+/** @throws {EspalierError} UNREACHABLE */
+function checkReach(limits: Limits, best: Costs, dense: Costs): void {
   const [name] = exceeded(best, limits);
   if (name) throw unreachable(name, limits[name]!, best[name], dense[name]);
 }
 
-/** The choices of a plan within limits; tightened until the whole program keeps them. */
-function plan(
+/** The choices of a plan, and what tells it from others. */
+interface Plan {
+  readonly key: string;
+  readonly chosen: readonly StudiedChoice[];
+}
+
+/** Makes plans within limits; each is tightened until the whole program keeps them. */
+function planner(
   dense: Graph,
   studied: readonly Studied[],
-  limits: Limits,
   denseCosts: Costs,
   { profile, pins = {}, strategy = 'knapsack' }: FitOptions,
-): StudiedChoice[] | undefined {
+): (limits: Limits, slack: number) => Plan | undefined {
   const options = studied.map(({ layer, choices }) => {
     // Where a sparsity is given by hand, dense is no choice, unless nothing else is faster.
     const forced = pinOf(pins, layer).sparsity !== undefined && choices.length > 1;
@@ -201,33 +265,39 @@ function plan(
     all,
     all.map(() => 0),
   );
+  // What a whole program needs beyond its layers is much the same from plan to plan.
   const tightened = new Map(costNames.map((name) => [name, 1]));
-  let found: StudiedChoice[] | undefined;
-  for (let round = 0; round <= corrections; round++) {
-    const own = Object.fromEntries(
-      costNames.flatMap((name) => {
-        const limit = limits[name];
-        if (limit === undefined) return [];
-        const rest = denseCosts[name] - layersDense[name];
-        return [[name, limit * tightened.get(name)! - rest]];
-      }),
-    );
-    const picked = pick(strategies[strategy], options, own);
-    if (!picked) return found;
-    found = options.map((choices, i) => choices[picked[i]!]!);
-    const zeroed = new Map(
-      studied.map(({ layer }, i): [OpNode, NewWeights] => [
-        layer.node,
-        { weights: masked(layer.weights, found![i]!.mask) },
-      ]),
-    );
-    const costs = costsOf(withWeights(dense, zeroed), profile);
-    const over = exceeded(costs, limits);
-    if (over.length === 0) return found;
-    for (const name of over)
-      tightened.set(name, (tightened.get(name)! * limits[name]!) / costs[name]);
-  }
-  return found;
+  return (limits, slack) => {
+    let found: StudiedChoice[] | undefined;
+    for (let round = 0; round <= corrections; round++) {
+      const own = Object.fromEntries(
+        costNames.flatMap((name) => {
+          const limit = limits[name];
+          if (limit === undefined) return [];
+          const rest = denseCosts[name] - layersDense[name];
+          return [[name, limit * tightened.get(name)! - rest]];
+        }),
+      );
+      const picked = pick(strategies[strategy], options, own);
+      if (!picked) break;
+      found = options.map((choices, i) => choices[picked[i]!]!);
+      const zeroed = new Map(
+        studied.map(({ layer }, i): [OpNode, NewWeights] => [
+          layer.node,
+          { weights: masked(layer.weights, found![i]!.mask) },
+        ]),
+      );
+      const costs = costsOf(withWeights(dense, zeroed), profile);
+      const allowed = eachCost((name) => slack * (limits[name] ?? Number.POSITIVE_INFINITY));
+      const over = exceeded(costs, allowed);
+      if (over.length === 0) break;
+      for (const name of over)
+        tightened.set(name, (tightened.get(name)! * limits[name]!) / costs[name]);
+    }
+    if (!found || found.every(({ scheme }) => scheme === 'none')) return undefined;
+    const key = found.map((choice, i) => studied[i]!.choices.indexOf(choice)).join();
+    return { key, chosen: found };
+  };
 }
 
 const planned = (

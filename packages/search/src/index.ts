@@ -1,6 +1,6 @@
 // What @espalier/search offers to the packages below it.
 
-export { agreement, type Outputs } from './agreement.ts';
+export { type Agreement, agreementOf, type Outputs } from './agreement.ts';
 export type { Choice } from './choices.ts';
 export { type Costs, costsOf, type Limits } from './costs.ts';
 export {

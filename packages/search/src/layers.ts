@@ -100,3 +100,9 @@ export function withLayers(graph: Graph, changed: ReadonlyMap<string, NewWeights
   });
   return withWeights(graph, new Map(nodes));
 }
+
+/** The bias of a layer, which is constant. */
+export const biasOf = (node: OpNode): Float32Array => {
+  const bias = node.inputs[2]!;
+  return bias.kind === 'constant' ? Float32Array.from(bias.value.data) : new Float32Array();
+};

@@ -2,10 +2,12 @@
 
 import { type Mask, project, type SchemeName, schemes } from '@espalier/sparsity';
 import type { Structure } from './choices.ts';
-import { canEliminate, eliminate, type Grouping } from './eliminate.ts';
+import { constrain, patience } from './constrain.ts';
+import { canEliminate, eliminate, type Grouping, type Kept } from './eliminate.ts';
 import { importanceOf } from './importance.ts';
 import type { Layer } from './layers.ts';
-import type { Moments } from './refit.ts';
+import type { Block } from './moments.ts';
+import { blockOfMask, blockOfWeights } from './refit.ts';
 
 /** How the units of a scheme lie; `undefined` for schemes that scores alone decide. */
 function groupingOf(scheme: SchemeName, filters: number, { shape }: Layer): Grouping | undefined {
@@ -14,20 +16,39 @@ function groupingOf(scheme: SchemeName, filters: number, { shape }: Layer): Grou
   return undefined;
 }
 
-/** Masks of a layer for each scheme. */
-export function masksOf(
-  layer: Layer,
-  moments: Moments,
-): (structure: Structure) => (sparsity: number) => Mask {
+/** Masks of a layer for each scheme, and what they do to its outputs. */
+export interface Masks {
+  keep(structure: Structure): (sparsity: number) => Mask;
+  /** What a mask that `keep` gave adds to the mean squared error, all outputs together. */
+  errorOf(mask: Mask): number;
+}
+
+/** Masks by the moments of what a layer sees. */
+export function masksOf(layer: Layer, blocks: readonly Block[]): Masks {
+  const errors = new Map<Mask, number>();
+  const known = ({ mask, error }: Kept): Mask => {
+    errors.set(mask, error);
+    return mask;
+  };
   let scores: Float32Array | undefined;
-  return ({ scheme, params }) => {
-    const group = groupingOf(scheme, params.filters ?? 1, layer);
-    if (group && canEliminate(layer.shape, group)) {
-      const { mask } = eliminate(layer.weights, layer.shape, moments, group);
-      return mask;
-    }
-    scores ??= importanceOf(layer, moments);
-    const own = scores;
-    return (sparsity) => project(schemes[scheme], own, layer.shape, sparsity, params);
+  return {
+    keep({ scheme, params }) {
+      const group = groupingOf(scheme, params.filters ?? 1, layer);
+      if (group && canEliminate(layer.shape, blocks, group)) {
+        const kept = eliminate(layer.weights, layer.shape, blocks, group);
+        return (sparsity) => known(kept(sparsity));
+      }
+      scores ??= importanceOf(layer, blocks);
+      const own = scores;
+      return (sparsity) => project(schemes[scheme], own, layer.shape, sparsity, params);
+    },
+    errorOf: (mask) =>
+      errors.get(mask) ??
+      blocks.reduce((sum, block) => {
+        const target = blockOfWeights(layer.weights, layer, block);
+        return (
+          sum + constrain(block, target, blockOfMask(mask, layer, block), patience.glance).error
+        );
+      }, 0),
   };
 }

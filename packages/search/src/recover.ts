@@ -1,12 +1,15 @@
 // The weights of a plan: layer after layer is fitted to what it put out before, from what it sees now.
 
-import type { Graph, OpNode } from '@espalier/ir';
+import type { Graph } from '@espalier/ir';
 import type { PricedChoice } from './choices.ts';
-import { type Layer, type NewWeights, prunableLayers, withWeights } from './layers.ts';
-import { momentsOf, outputsOf, refit } from './refit.ts';
+import { epilogueOf } from './epilogue.ts';
+import { biasOf, type Layer, type NewWeights } from './layers.ts';
+import { momentsOf } from './moments.ts';
+import { type Matrix, product } from './products.ts';
+import { type Refitted, refit } from './refit.ts';
+import { centre, columnsOf, drawPlaces, outputsAt, type Place, rowsAt } from './rows.ts';
 import type { Feeds } from './runner.ts';
-import { sampleRows } from './samples.ts';
-import { biasOf } from './study.ts';
+import { createWalk, type Reading } from './walk.ts';
 
 /** What the layers of a plan are refitted to. */
 export interface RecoverContext {
@@ -24,26 +27,67 @@ export interface Recovered {
   readonly errors: readonly number[];
 }
 
-/** Refits the layers of a plan in sequence. */
+/** Times that outputs which only have to stay below zero are let go where they are. */
+const relaxations = 2;
+
+/** Refits the layers of a plan in sequence; layers that keep all weights make up for what came before them. */
 export function recover(
   { dense, layers, calibration, seedOf }: RecoverContext,
   chosen: readonly Pick<PricedChoice, 'scheme' | 'mask'>[],
 ): Recovered {
-  const changed = new Map<OpNode, NewWeights>();
+  const before = createWalk(dense, layers, calibration);
+  const now = createWalk(dense, layers, calibration);
   const weights = new Map<string, Required<NewWeights>>();
   const errors = layers.map((layer, i) => {
     const { scheme, mask } = chosen[i]!;
-    if (scheme === 'none') return 0;
-    const bias = biasOf(layer.node);
-    const before = sampleRows(dense, layer, calibration, seedOf(i));
-    const wanted = outputsOf(before, layer.weights, bias);
-    const current = withWeights(dense, changed);
-    const same = prunableLayers(current)[i]!;
-    const rows = changed.size === 0 ? before : sampleRows(current, same, calibration, seedOf(i));
-    const fitted = refit(momentsOf(rows, wanted), layer.weights, bias, mask);
-    changed.set(layer.node, fitted);
+    if (scheme === 'none' && weights.size === 0) return 0;
+    const places = drawPlaces(layer, calibration.length, seedOf(i));
+    const fitted = refitSeen(layer, before.advance(i), now.advance(i), places, mask);
+    now.replace(layer, fitted);
     weights.set(layer.name, { weights: fitted.weights, bias: fitted.bias });
     return fitted.relativeError;
   });
   return { weights, errors };
+}
+
+const inputsOf = (readings: readonly Reading[]) => readings.map(({ x }) => x);
+
+/** Refits one layer to what the dense network does at some places. */
+function refitSeen(
+  layer: Layer,
+  dense: readonly Reading[],
+  pruned: readonly Reading[],
+  places: readonly Place[],
+  mask: PricedChoice['mask'],
+): Refitted {
+  const { addsResidual, flatBelowZero } = epilogueOf(layer);
+  const all = { rows: layer.shape.filters, columns: columnsOf(layer), data: layer.weights };
+  const wanted = product(rowsAt(layer, inputsOf(dense), places), all);
+  const bias = biasOf(layer.node);
+  const residual = (readings: readonly Reading[]): Matrix | undefined =>
+    addsResidual
+      ? outputsAt(
+          layer,
+          readings.map(({ extras }) => extras[0]!),
+          places,
+        )
+      : undefined;
+  // What is added afterwards has errors of its own: the sum counts.
+  const [then, added] = [residual(dense), residual(pruned)];
+  for (let i = 0; i < wanted.data.length; i++)
+    wanted.data[i]! += bias[i % bias.length]! + (then?.data[i] ?? 0) - (added?.data[i] ?? 0);
+  const seen = rowsAt(layer, inputsOf(pruned), places);
+  const means = centre(seen);
+  const observed = { seen, means, blocks: momentsOf(layer, seen), wanted };
+  let fitted = refit(layer, observed, mask);
+  if (!flatBelowZero) return fitted;
+  for (let round = 0; round < relaxations; round++) {
+    const { data } = fitted.outputs;
+    const relaxed = wanted.data.map((value, i) => {
+      const shift = added?.data[i] ?? 0;
+      return value + shift < 0 ? Math.min(data[i]!, -shift) : value;
+    });
+    fitted = refit(layer, { ...observed, wanted: { ...wanted, data: relaxed } }, mask);
+  }
+  return fitted;
 }

@@ -1,128 +1,128 @@
 // Least squares: the kept weights of a layer make up for those that went.
 //
-//   min ‖ Y − B·Wᵀ ‖²  over the kept weights, Y what the layer put out before, B what it sees now
+//   min ‖ Y − B·Wᵀ ‖²  over the kept weights, Y what the layer should put out, B what it sees
 //
-// Outputs that keep the same columns share one factorisation.
+// Block of columns after block, each fitted to what the others leave over.
 
-import { type Mask, supportGroups } from '@espalier/sparsity';
-import { cholesky, solveInPlace } from './linear-algebra.ts';
-import type { Rows } from './samples.ts';
+import type { Mask } from '@espalier/sparsity';
+import { constrain } from './constrain.ts';
+import type { Layer, NewWeights } from './layers.ts';
+import { solveInPlace } from './linear-algebra.ts';
+import { type Block, sliceColumns } from './moments.ts';
+import { crossProduct, type Matrix, product } from './products.ts';
+import { columnsOf } from './rows.ts';
 
-/** Moments of the rows that a layer sees, with a column of ones for the bias. */
-export interface Moments {
-  /** K + 1. */
-  readonly size: number;
-  /** BᵀB / rows. */
-  readonly gram: Float64Array;
-  /** BᵀY / rows, `[K + 1][O]`. */
-  readonly cross: Float64Array;
-  /** E[y²] of each output. */
-  readonly energy: Float64Array;
+/** A block's part of weights `[O][K]`. */
+export function blockOfWeights(
+  weights: ArrayLike<number>,
+  layer: Layer,
+  { first, columns }: Block,
+): Float64Array {
+  const all = columnsOf(layer);
+  const own = new Float64Array(layer.shape.filters * columns);
+  for (let o = 0; o < layer.shape.filters; o++)
+    for (let k = 0; k < columns; k++) own[o * columns + k] = weights[o * all + first + k]!;
+  return own;
 }
 
-/** What a layer put out, `[rows][O]`, of the rows that it saw. */
-export function outputsOf(
-  rows: Rows,
-  weights: Float32Array,
-  bias: ArrayLike<number>,
-): Float32Array {
-  const outputs = weights.length / rows.columns;
-  const result = new Float32Array(rows.count * outputs);
-  for (let row = 0; row < rows.count; row++)
-    for (let o = 0; o < outputs; o++) {
-      let sum = bias[o]!;
-      const [a, b] = [row * rows.columns, o * rows.columns];
-      for (let k = 0; k < rows.columns; k++) sum += rows.data[a + k]! * weights[b + k]!;
-      result[row * outputs + o] = sum;
-    }
-  return result;
-}
+/** A block's part of a mask. */
+export const blockOfMask = (mask: Mask, layer: Layer, block: Block): Mask =>
+  Uint8Array.from(blockOfWeights(mask, layer, block));
 
-/** The moments of rows with the outputs that are wanted of them. */
-export function momentsOf(rows: Rows, wanted: Float32Array): Moments {
-  const { count, columns } = rows;
-  const outputs = wanted.length / count;
-  const size = columns + 1;
-  const gram = new Float64Array(size * size);
-  const cross = new Float64Array(size * outputs);
-  const energy = new Float64Array(outputs);
-  for (let row = 0; row < count; row++) {
-    const at = row * columns;
-    const y = row * outputs;
-    for (let o = 0; o < outputs; o++) energy[o]! += wanted[y + o]! ** 2 / count;
-    for (let i = 0; i < size; i++) {
-      const value = (i < columns ? rows.data[at + i]! : 1) / count;
-      if (value === 0) continue;
-      // The lower half; the rest is its mirror.
-      for (let j = 0; j <= i; j++)
-        gram[i * size + j]! += value * (j < columns ? rows.data[at + j]! : 1);
-      for (let o = 0; o < outputs; o++) cross[i * outputs + o]! += value * wanted[y + o]!;
-    }
-  }
-  for (let i = 0; i < size; i++)
-    for (let j = 0; j < i; j++) gram[j * size + i] = gram[i * size + j]!;
-  return { size, gram, cross, energy };
+/** What is fitted to what. */
+export interface Observed {
+  /** Centred rows that the layer sees, and their means. */
+  readonly seen: Matrix;
+  readonly means: Float64Array;
+  readonly blocks: readonly Block[];
+  /** Outputs that are wanted of these rows, `[rows][O]`. */
+  readonly wanted: Matrix;
 }
 
 /** New weights, and how far the layer's outputs are off with them. */
-export interface Refitted {
-  readonly weights: Float32Array;
-  readonly bias: Float32Array;
-  /** Squared error over squared outputs, on the rows themselves. */
+export interface Refitted extends Required<NewWeights> {
+  /** Squared error over the variance of the outputs, on the rows themselves. */
   readonly relativeError: number;
+  /** What the layer puts out with them, `[rows][O]`. */
+  readonly outputs: Matrix;
 }
 
-/** Added to the diagonal, as a part of its mean: rows are few. */
-const damping = 0.01;
-
 /**
- * The weights that a mask leaves, fitted to the moments. Damping pulls them to what they were.
+ * The weights that a mask leaves, fitted to what is observed. Damping pulls them to what they were.
  *
  * @param mask `[O][K]`.
  */
-export function refit(
-  moments: Moments,
-  weights: Float32Array,
-  bias: ArrayLike<number>,
-  mask: Mask,
-): Refitted {
-  const { size, gram, cross, energy } = moments;
-  const outputs = energy.length;
-  const columns = size - 1;
-  const fitted = new Float32Array(weights.length);
-  const newBias = new Float32Array(outputs);
-  let mean = 0;
-  for (let i = 0; i < size; i++) mean += gram[i * size + i]! / size;
-  const ridge = damping * mean;
-  let [error, total] = [0, 0];
-  for (const group of supportGroups(mask, outputs)) {
-    const kept = [...group.columns, columns];
-    const n = kept.length;
-    const system = new Float64Array(n * n);
-    for (let i = 0; i < n; i++)
-      for (let j = 0; j <= i; j++) system[i * n + j] = gram[kept[i]! * size + kept[j]!]!;
-    for (let i = 0; i < n; i++) system[i * n + i]! += ridge;
-    const factor = cholesky(system, n);
-    for (const o of group.rows) {
-      const before = kept.map((k) => (k === columns ? bias[o]! : weights[o * columns + k]!));
-      const solution = Float64Array.from(
-        kept,
-        (k, i) => cross[k * outputs + o]! + ridge * before[i]!,
-      );
-      solveInPlace(factor, n, solution);
-      let off = energy[o]!;
-      kept.forEach((k, i) => {
-        let product = 0;
-        kept.forEach((other, j) => {
-          product += gram[k * size + other]! * solution[j]!;
-        });
-        off += solution[i]! * (product - 2 * cross[k * outputs + o]!);
-        if (k === columns) newBias[o] = solution[i]!;
-        else fitted[o * columns + k] = solution[i]!;
-      });
-      error += Math.max(0, off);
-      total += energy[o]!;
-    }
+export function refit(layer: Layer, observed: Observed, mask: Mask): Refitted {
+  const { seen, means, blocks, wanted } = observed;
+  const outputs = layer.shape.filters;
+  const columns = columnsOf(layer);
+  const weights = Float64Array.from(layer.weights);
+  const middle = meansOf(wanted);
+  const before = product(seen, { rows: outputs, columns, data: layer.weights });
+  // What is left to explain, of the centred outputs.
+  const rest = new Float32Array(before.data.length);
+  let energy = 0;
+  for (let i = 0; i < rest.length; i++) {
+    const centred = wanted.data[i]! - middle[i % outputs]!;
+    energy += centred ** 2;
+    rest[i] = centred - before.data[i]!;
   }
-  return { weights: fitted, bias: newBias, relativeError: total === 0 ? 0 : error / total };
+  for (const block of blocks) {
+    const { first, columns: width } = block;
+    const own = sliceColumns(seen, first, first + width);
+    const cross = crossProduct(own, { rows: seen.rows, columns: outputs, data: rest });
+    const start = blockOfWeights(layer.weights, layer, block);
+    const target = withCorrection(block, start, cross, seen.rows);
+    const fitted = constrain(block, target, blockOfMask(mask, layer, block)).weights;
+    const change = Float32Array.from(fitted, (weight, i) => weight - start[i]!);
+    const moved = product(own, { rows: outputs, columns: width, data: change });
+    for (let i = 0; i < rest.length; i++) rest[i]! -= moved.data[i]!;
+    for (let o = 0; o < outputs; o++)
+      weights.set(fitted.subarray(o * width, (o + 1) * width), o * columns + first);
+  }
+  const bias = Float32Array.from(middle, (mean, o) => {
+    let sum = mean;
+    for (let k = 0; k < columns; k++) sum -= weights[o * columns + k]! * means[k]!;
+    return sum;
+  });
+  let error = 0;
+  const result = new Float32Array(rest.length);
+  for (let i = 0; i < rest.length; i++) {
+    error += rest[i]! ** 2;
+    result[i] = wanted.data[i]! - rest[i]!;
+  }
+  return {
+    weights: Float32Array.from(weights),
+    bias,
+    relativeError: energy === 0 ? 0 : error / energy,
+    outputs: { rows: wanted.rows, columns: outputs, data: result },
+  };
+}
+
+/** The unconstrained optimum: the weights that they were, and what explains the rest. */
+function withCorrection(
+  block: Block,
+  start: Float64Array,
+  cross: Float64Array,
+  rows: number,
+): Float64Array {
+  if (cross.every((value) => Math.abs(value) < 1e-9 * rows)) return start;
+  const { columns } = block;
+  const factor = block.factor();
+  const outputs = start.length / columns;
+  const target = start.slice();
+  const right = new Float64Array(columns);
+  for (let o = 0; o < outputs; o++) {
+    for (let k = 0; k < columns; k++) right[k] = cross[k * outputs + o]! / rows;
+    solveInPlace(factor, columns, right);
+    for (let k = 0; k < columns; k++) target[o * columns + k]! += right[k]!;
+  }
+  return target;
+}
+
+/** The mean of each column. */
+function meansOf({ rows, columns, data }: Matrix): Float64Array {
+  const means = new Float64Array(columns);
+  for (let i = 0; i < data.length; i++) means[i % columns]! += data[i]! / rows;
+  return means;
 }

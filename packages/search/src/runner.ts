@@ -10,6 +10,9 @@ export type Feeds = Readonly<Record<string, Tensor>>;
 /** Computes all outputs of one graph. */
 export type Run = (inputs: Feeds) => Record<string, Tensor>;
 
+/** How elements lie in the program's memory; truth takes an i32. */
+const arrays = { f32: Float32Array, i32: Int32Array, u8: Uint8Array } as const;
+
 /** Compiles a graph for this process. */
 export function createRun(graph: Graph, options: CompileOptions = {}): Run {
   const { program, modules, weights } = compile(graph, options);
@@ -24,9 +27,7 @@ export function createRun(graph: Graph, options: CompileOptions = {}): Run {
   const step = ([fn, ...addresses]: readonly number[]) => functions[`f${fn}`]!(...addresses);
   for (const each of program.load) step(each);
   const elements = ({ dtype, byteOffset }: { dtype: string; byteOffset: number }, count: number) =>
-    dtype === 'f32'
-      ? new Float32Array(memory.buffer, byteOffset, count)
-      : new Int32Array(memory.buffer, byteOffset, count);
+    new arrays[dtype === 'f32' || dtype === 'u8' ? dtype : 'i32'](memory.buffer, byteOffset, count);
   return (inputs) => {
     for (const port of program.inputs) {
       const given = inputs[port.name];

@@ -1,15 +1,19 @@
 // One evaluation: what may become of one layer, and what each choice would do to the network.
 
 import type { Profile } from '@espalier/compiler';
-import type { Graph, OpNode } from '@espalier/ir';
+import { type Graph, macs } from '@espalier/ir';
 import { type Outputs, relativeError } from './agreement.ts';
 import { choicesOf, type PricedChoice } from './choices.ts';
-import { type Layer, withWeights } from './layers.ts';
+import { constrain } from './constrain.ts';
+import { biasOf, type Layer, type NewWeights, withWeights } from './layers.ts';
 import { masksOf } from './masks.ts';
+import { type Block, momentsOf } from './moments.ts';
 import type { Pin } from './pins.ts';
-import { momentsOf, outputsOf, type Refitted, refit } from './refit.ts';
+import { product } from './products.ts';
+import { blockOfMask, blockOfWeights } from './refit.ts';
+import { centre, columnsOf, drawPlaces, rowsAt } from './rows.ts';
 import { createRun, type Feeds } from './runner.ts';
-import { sampleRows } from './samples.ts';
+import type { Reading } from './walk.ts';
 
 /** A choice with what it is expected to do to the outputs: 0 is nothing. */
 export interface StudiedChoice extends PricedChoice {
@@ -23,63 +27,85 @@ export interface StudyContext {
   readonly calibration: readonly Feeds[];
   /** Outputs of the dense network on those. */
   readonly reference: readonly Outputs[];
+  /** What the layer reads in the dense network. */
+  readonly readings: readonly Reading[];
   readonly seed: number;
 }
 
 /** The sparsity at which a layer's effect on the outputs is measured. */
 const probeSparsity = 0.5;
 
-/** Inputs on which it is measured. */
-const probeInputs = 8;
+/** Multiply-adds that measuring an effect may take; some inputs at least, so many at most. */
+const probeMacs = 2e9;
+const fewestProbes = 5;
+const mostProbes = 32;
 
 /** The choices of a layer, the first of which leaves it as it is. */
-export function study(
-  { dense, profile, calibration, reference, seed }: StudyContext,
-  layer: Layer,
-  pin: Pin,
-): StudiedChoice[] {
-  const bias = biasOf(layer.node);
-  const rows = sampleRows(dense, layer, calibration, seed);
-  const moments = momentsOf(rows, outputsOf(rows, layer.weights, bias));
-  const choices = choicesOf(layer, masksOf(layer, moments), profile, pin);
-  const fits = choices.map(({ scheme, mask }): Refitted | undefined =>
-    scheme === 'none' ? undefined : refit(moments, layer.weights, bias, mask),
+export function study(context: StudyContext, layer: Layer, pin: Pin): StudiedChoice[] {
+  const { dense, profile, calibration, reference, readings, seed } = context;
+  const places = drawPlaces(layer, readings.length, seed);
+  const rows = rowsAt(
+    layer,
+    readings.map(({ x }) => x),
+    places,
   );
+  const means = centre(rows);
+  const blocks = momentsOf(layer, rows);
+  const masks = masksOf(layer, blocks);
+  const choices = choicesOf(layer, masks.keep, profile, pin);
+  const errors = choices.map(({ scheme, mask }) => (scheme === 'none' ? 0 : masks.errorOf(mask)));
   // What an error of this layer does to the outputs, measured once.
-  const probe = fits.reduce<number>((best, fitted, i) => {
-    if (!fitted) return best;
-    const distance = (at: number) => Math.abs(choices[at]!.sparsity - probeSparsity);
-    return best < 0 || distance(i) < distance(best) ? i : best;
-  }, -1);
-  const effect = probe < 0 ? 0 : effectOf(dense, layer.node, fits[probe]!, calibration, reference);
-  return choices.map((choice, i) => {
-    const fitted = fits[i];
-    // Squared errors of independent layers add up.
-    const harm = fitted
-      ? (effect ** 2 * fitted.relativeError) / (fits[probe]!.relativeError || 1e-12)
-      : 0;
-    return { ...choice, harm };
-  });
+  const distance = (i: number) => Math.abs(choices[i]!.sparsity - probeSparsity);
+  const [probe] = choices
+    .flatMap((_, i) => (i > 0 ? [i] : []))
+    .sort((a, b) => distance(a) - distance(b));
+  if (probe === undefined) return choices.map((choice) => ({ ...choice, harm: 0 }));
+  const fitted = refitAlone(layer, blocks, means, choices[probe]!);
+  const count = Math.round(probeMacs / Math.max(1, macs(dense)));
+  const probes = calibration.slice(0, Math.min(mostProbes, Math.max(fewestProbes, count)));
+  const run = createRun(withWeights(dense, new Map([[layer.node, fitted]])));
+  const effect = meanError(reference.slice(0, probes.length), probes.map(run));
+  // Squared errors of independent layers add up. The least error that counts keeps the quotient finite.
+  const energy = energyOf(layer, rows);
+  const least = Math.max(errors[probe]!, 1e-9 * energy, 1e-30);
+  return choices.map((choice, i) => ({ ...choice, harm: (effect ** 2 * errors[i]!) / least }));
 }
 
-/** The bias of a layer; none where it is not constant. */
-export const biasOf = (node: OpNode): Float32Array => {
-  const bias = node.inputs[2]!;
-  return bias.kind === 'constant' ? Float32Array.from(bias.value.data) : new Float32Array();
-};
+/** The weights that a choice leaves where everything before the layer stays as it was. */
+function refitAlone(
+  layer: Layer,
+  blocks: readonly Block[],
+  means: Float64Array,
+  { mask }: PricedChoice,
+): Required<NewWeights> {
+  const columns = columnsOf(layer);
+  const weights = new Float32Array(layer.weights.length);
+  for (const block of blocks) {
+    const target = blockOfWeights(layer.weights, layer, block);
+    const kept = constrain(block, target, blockOfMask(mask, layer, block)).weights;
+    for (let o = 0; o < layer.shape.filters; o++)
+      weights.set(
+        kept.subarray(o * block.columns, (o + 1) * block.columns),
+        o * columns + block.first,
+      );
+  }
+  const bias = biasOf(layer.node).map((before, o) => {
+    let sum = before;
+    for (let k = 0; k < columns; k++)
+      sum += (layer.weights[o * columns + k]! - weights[o * columns + k]!) * means[k]!;
+    return sum;
+  });
+  return { weights, bias };
+}
 
-/** The relative error of the outputs with one layer refitted. */
-function effectOf(
-  dense: Graph,
-  node: OpNode,
-  fitted: Refitted,
-  calibration: readonly Feeds[],
-  reference: readonly Outputs[],
-): number {
-  const some = calibration.slice(0, probeInputs);
-  const run = createRun(withWeights(dense, new Map([[node, fitted]])));
-  const actual = some.map(run);
-  const names = Object.keys(reference[0]!);
-  const wanted = reference.slice(0, some.length);
+/** The variance of what a layer puts out for centred rows, all outputs together. */
+function energyOf(layer: Layer, rows: ReturnType<typeof rowsAt>): number {
+  const all = { rows: layer.shape.filters, columns: rows.columns, data: layer.weights };
+  return product(rows, all).data.reduce((sum, y) => sum + y * y, 0) / rows.rows;
+}
+
+/** The relative error of the outputs, their mean. */
+function meanError(wanted: readonly Outputs[], actual: readonly Outputs[]): number {
+  const names = Object.keys(wanted[0]!);
   return names.reduce((sum, name) => sum + relativeError(wanted, actual, name), 0) / names.length;
 }

@@ -1,6 +1,6 @@
 // Builds every plan beside a model again, and judges what comes out.
 
-import { agreement, costsOf, createRun, split, type Trial } from '@espalier/search';
+import { agreementOf, costsOf, createRun, split, type Trial } from '@espalier/search';
 import type { OwnConfig } from '../config.ts';
 import { type Directives, normalise } from '../directives.ts';
 import { staleLock } from '../errors.ts';
@@ -57,9 +57,10 @@ export async function checkModel(
     : (await opened.inputs(true))!.samples(source);
   const { heldOut } = split(inputs);
   const outputs = heldOut.map(createRun(graph));
+  const dense = canonical(source).graph;
   const score = task
     ? task.metric(outputs)
-    : agreement(heldOut.map(createRun(canonical(source).graph)), outputs);
+    : agreementOf(dense)(heldOut.map(createRun(dense)), outputs);
   const built: Trial = { ...costsOf(graph, opened.profile), score };
   const comparisons = compareTrials(entry.plan.shipped, built, tolerances);
   return { query, comparisons, regressed: comparisons.some(({ regressed }) => regressed) };

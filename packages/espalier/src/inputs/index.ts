@@ -4,7 +4,14 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import type { Sample } from '@espalier/compiler';
-import { elementCount, type Graph, type InputNode, randomTensor, type Tensor } from '@espalier/ir';
+import {
+  elementCount,
+  type Graph,
+  type InputNode,
+  macs,
+  randomTensor,
+  type Tensor,
+} from '@espalier/ir';
 import { badSamples, noSamples } from '../errors.ts';
 import { loadModule } from '../modules.ts';
 import { arraySamples, type ReadFile } from './arrays.ts';
@@ -41,17 +48,23 @@ export interface InputOptions {
 
 /** Elements that all inputs together have, at most; but so many inputs as a split needs to mean something. */
 const mostElements = 2 ** 24;
+/** Multiply-adds of one inference on each of them. */
+const mostMacs = 1e11;
 const fewest = 16;
-const most = 256;
+const most = 2048;
 
 /** How many inputs a search looks at. */
-const countFor = ({ inputs }: Graph, atMost: number): number => {
-  const size = inputs.reduce((sum, { type }) => sum + elementCount(type.shape), 0);
-  return Math.min(atMost, Math.max(fewest, Math.floor(mostElements / Math.max(1, size))));
+const countFor = (graph: Graph, atMost: number): number => {
+  const size = graph.inputs.reduce((sum, { type }) => sum + elementCount(type.shape), 0);
+  const affordable = Math.min(
+    mostElements / Math.max(1, size),
+    mostMacs / Math.max(1, macs(graph)),
+  );
+  return Math.min(atMost, Math.max(fewest, Math.floor(affordable)));
 };
 
 /** Made-up inputs: fewer, since more of the same adds little. */
-const mostSynthetic = 96;
+const mostSynthetic = 256;
 
 /** So many of a list, spread over it evenly: files come sorted by what they show. */
 const spread = <T>(all: readonly T[], count: number): T[] =>

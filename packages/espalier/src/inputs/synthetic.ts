@@ -1,5 +1,5 @@
 // Pictures with natural statistics, where the user has none: dead leaves, noise whose power falls with
-// frequency, and plain shapes on gradients.
+// frequency, plain shapes on gradients, and writing.
 
 import { randomSource } from '@espalier/ir';
 import type { Picture } from './picture.ts';
@@ -27,28 +27,42 @@ const colour = (random: Random): number[] => {
 };
 
 /** Adds octaves of smooth noise, each half as strong as the one of half its frequency: a spectrum of 1/f. */
-function addNoise({ width, height, data }: Canvas, random: Random, strength: number): void {
-  const longest = Math.max(width, height);
-  for (let cell = longest; cell >= 2; cell /= 2) {
-    const amplitude = (strength * cell) / longest;
-    const [columns, rows] = [Math.ceil(width / cell) + 2, Math.ceil(height / cell) + 2];
+function addNoise(canvas: Canvas, random: Random, strength: number): void {
+  const longest = Math.max(canvas.width, canvas.height);
+  for (let cell = longest; cell >= 2; cell /= 2)
+    addOctave(canvas, random, cell, (strength * cell) / longest);
+}
+
+/** Adds random values on a grid, with straight lines between them. */
+function addOctave(
+  { width, height, data }: Canvas,
+  random: Random,
+  cell: number,
+  amplitude: number,
+): void {
+  const [columns, rows] = [Math.ceil(width / cell) + 2, Math.ceil(height / cell) + 2];
+  const grid = new Float32Array(3 * columns * rows);
+  for (let i = 0; i < grid.length; i += 3) {
     // Channels move together, mostly.
-    const grid = Float32Array.from({ length: columns * rows * 4 }, () => random() - 0.5);
-    for (let y = 0; y < height; y++)
-      for (let x = 0; x < width; x++) {
-        const [v, u] = [y / cell, x / cell];
-        const [top, left] = [Math.floor(v), Math.floor(u)];
-        const [down, right] = [v - top, u - left];
-        for (let c = 0; c < 3; c++) {
-          const at = (row: number, column: number) => {
-            const cellAt = 4 * ((top + row) * columns + left + column);
-            return grid[cellAt + 3]! + 0.4 * grid[cellAt + c]!;
-          };
-          const upper = at(0, 0) * (1 - right) + at(0, 1) * right;
-          const lower = at(1, 0) * (1 - right) + at(1, 1) * right;
-          data[3 * (y * width + x) + c]! += amplitude * (upper * (1 - down) + lower * down);
-        }
+    const grey = random() - 0.5;
+    for (let c = 0; c < 3; c++) grid[i + c] = amplitude * (grey + 0.4 * (random() - 0.5));
+  }
+  const line = new Float32Array(3 * columns);
+  for (let y = 0; y < height; y++) {
+    const top = Math.floor(y / cell);
+    const down = y / cell - top;
+    for (let i = 0; i < line.length; i++) {
+      const upper = grid[top * line.length + i]!;
+      line[i] = upper + (grid[(top + 1) * line.length + i]! - upper) * down;
+    }
+    for (let x = 0; x < width; x++) {
+      const left = Math.floor(x / cell);
+      const right = x / cell - left;
+      for (let c = 0; c < 3; c++) {
+        const at = line[3 * left + c]!;
+        data[3 * (y * width + x) + c]! += at + (line[3 * left + 3 + c]! - at) * right;
       }
+    }
   }
 }
 
@@ -103,6 +117,55 @@ function drawLeaves(canvas: Canvas, random: Random, count: number): void {
   }
 }
 
+/** Draws a straight stroke with round ends. */
+function drawStroke(
+  { width, height, data }: Canvas,
+  [x0, y0, x1, y1]: readonly [number, number, number, number],
+  radius: number,
+  paint: readonly number[],
+): void {
+  const [dx, dy] = [x1 - x0, y1 - y0];
+  const squared = dx * dx + dy * dy || 1;
+  const [top, bottom] = [Math.min(y0, y1) - radius, Math.max(y0, y1) + radius];
+  const [left, right] = [Math.min(x0, x1) - radius, Math.max(x0, x1) + radius];
+  for (let y = Math.max(0, Math.floor(top)); y < Math.min(height, bottom + 1); y++)
+    for (let x = Math.max(0, Math.floor(left)); x < Math.min(width, right + 1); x++) {
+      const t = Math.min(1, Math.max(0, ((x - x0) * dx + (y - y0) * dy) / squared));
+      const distance = Math.hypot(x - x0 - t * dx, y - y0 - t * dy);
+      // Edges are as soft as a lens makes them.
+      const cover = Math.min(1, Math.max(0, radius + 0.5 - distance));
+      if (cover === 0) continue;
+      const at = 3 * (y * width + x);
+      for (let c = 0; c < 3; c++) data[at + c]! += cover * (paint[c]! - data[at + c]!);
+    }
+}
+
+/** Draws lines of writing: words of letters of few strokes each, which end where strokes of letters do. */
+function drawWriting(canvas: Canvas, random: Random, lines: number, ink: readonly number[]): void {
+  const size = Math.min(canvas.width, canvas.height);
+  let top = 0.02 * size;
+  for (let i = 0; i < lines && top < canvas.height; i++) {
+    const height = Math.max(7, size * (0.025 + 0.05 * random() ** 2));
+    const radius = height * (0.05 + 0.05 * random());
+    const end = canvas.width * (0.4 + 0.6 * random());
+    let left = canvas.width * 0.3 * random();
+    while (left < end) {
+      for (let letters = 2 + Math.floor(8 * random()); letters > 0 && left < end; letters--) {
+        const width = height * (0.4 + 0.3 * random());
+        for (let strokes = 2 + Math.floor(2.5 * random()); strokes > 0; strokes--) {
+          const x = () => left + (width * Math.floor(3 * random())) / 2;
+          const y = () => top + (height * Math.floor(3 * random())) / 2;
+          drawStroke(canvas, [x(), y(), x(), y()], radius, ink);
+        }
+        left += width + height * 0.25;
+      }
+      left += 0.5 * height;
+    }
+    top += height * (1.5 + 1.5 * random());
+  }
+}
+
+/** An odd number of them: every second picture judges, and should be of every kind. */
 const kinds: readonly ((canvas: Canvas, random: Random) => void)[] = [
   (canvas, random) => {
     addGradient(canvas, random);
@@ -116,6 +179,27 @@ const kinds: readonly ((canvas: Canvas, random: Random) => void)[] = [
   (canvas, random) => {
     addGradient(canvas, random);
     drawLeaves(canvas, random, 6 + 30 * random());
+    addNoise(canvas, random, 0.05);
+  },
+  (canvas, random) => {
+    canvas.data.fill(0.75 + 0.2 * random());
+    addNoise(canvas, random, 0.05);
+    drawWriting(
+      canvas,
+      random,
+      40,
+      colour(random).map((value) => 0.4 * value),
+    );
+  },
+  (canvas, random) => {
+    addGradient(canvas, random);
+    drawLeaves(canvas, random, 20);
+    drawWriting(
+      canvas,
+      random,
+      12,
+      colour(random).map((value) => (value > 0.5 ? 1 : 0)),
+    );
     addNoise(canvas, random, 0.05);
   },
 ];
