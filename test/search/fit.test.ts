@@ -144,8 +144,9 @@ t.test('pins decide for all layers, or for one', async (t) => {
     profile,
     inputs: inputs(graph, 4),
     drop: 10,
-    pins: { ...pins, layers: { [second!.node.name]: { scheme: 'none' } } },
+    pins: { ...pins, layers: { [second!.name]: { scheme: 'none' } } },
   });
+  t.equal(plan.length, 3, 'a plan of every layer');
   t.same(
     plan.map(({ scheme, sparsity }) => [scheme, sparsity]),
     plan.map(({ layer }) => (layer === second!.name ? ['none', 0] : ['blockColumns', 0.8])),
