@@ -26,6 +26,13 @@ function wrap(expr: Scalar, [low, high]: readonly [number, number]): Scalar {
   return call('add', call('mod', shifted, whole(high - low + 1)), whole(low));
 }
 
+/** Results of arithmetic as operand 0's element type has room for them: those of narrow integers wrap. */
+export function wrapped(site: Site, x: Node): Node {
+  const range = elementTypes.get(site.element(0) ?? 0)?.range;
+  if (range === undefined || x.type.dtype !== 'i32') return x;
+  return site.b.map([x], { expr: wrap(arg(0), range) });
+}
+
 function cast(site: Site): Node {
   const to = site.attributes.int('to');
   const element = elementTypes.get(to);

@@ -2,13 +2,26 @@
 
 import { arg, call, literal, type Node, type Scalar, type ScalarName } from '@espalier/ir';
 import type { Importer, Importers, Site } from '../importer.ts';
+import { wrapped } from './cast.ts';
 
 const binary = (fn: ScalarName): Importer => ({
   import: (site) => site.b.scalar(fn, site.input(0), site.input(1)),
 });
 
 /** A variadic operator as a left fold. */
-const fold = (fn: ScalarName): Importer => ({ import: (site) => combined(site, fn) });
+const fold = (fn: ScalarName): Importer => ({
+  element: (site) => site.element(0),
+  import: (site) => combined(site, fn),
+});
+
+/** Arithmetic, which leaves the range of narrow integers and then wraps. */
+const wrapping = ({ import: run }: Importer): Importer => ({
+  element: (site) => site.element(0),
+  import: (site) => {
+    const result = run(site);
+    return 'kind' in result && result.kind !== 'sequence' ? wrapped(site, result) : result;
+  },
+});
 
 function combined(site: Site, fn: ScalarName): Node {
   const [first, ...rest] = site.inputs();
@@ -56,7 +69,7 @@ const slope = call('select', call('ge', arg(0), literal(0)), arg(0), call('mul',
 
 /** Elementwise operators of two and more operands, by ONNX name. */
 export const combine: Importers = {
-  Add: binary('add'),
+  Add: wrapping(binary('add')),
   And: binary('and'),
   Div: binary('div'),
   Equal: binary('eq'),
@@ -64,14 +77,14 @@ export const combine: Importers = {
   GreaterOrEqual: binary('ge'),
   Less: binary('lt'),
   LessOrEqual: binary('le'),
-  Mul: binary('mul'),
+  Mul: wrapping(binary('mul')),
   Or: binary('or'),
-  Sub: binary('sub'),
+  Sub: wrapping(binary('sub')),
   Xor: binary('xor'),
 
   Max: fold('max'),
   Min: fold('min'),
-  Sum: fold('add'),
+  Sum: wrapping(fold('add')),
   Mean: {
     import: (site) =>
       site.b.scalar('mul', combined(site, 'add'), site.b.value(1 / site.inputCount)),

@@ -80,6 +80,8 @@ function logSumExp(r: Reduction): Node {
   const { b } = r.site;
   const { x, axes } = r;
   if (axes.length === 0) return x;
+  if (x.type.dtype !== 'f32')
+    return b.scalar('toI32', logSumExp({ ...r, x: b.scalar('toF32', x) }));
   const max = b.reduce(x, { kind: 'max', axes, keepDims: true });
   // Of nothing, and where all is infinite, the maximum cannot be subtracted.
   const finite = b.map([max], { expr: call('select', call('isInf', arg(0)), literal(0), arg(0)) });

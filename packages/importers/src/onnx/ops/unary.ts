@@ -2,6 +2,7 @@
 
 import { arg, call, literal, type Scalar } from '@espalier/ir';
 import type { Importer, Importers, Site } from '../importer.ts';
+import { wrapped } from './cast.ts';
 
 const x = arg(0);
 const number = (value: number) => literal(value);
@@ -21,6 +22,13 @@ const apply = (expr: (site: Site) => Scalar): Importer => ({
 
 const expression = (expr: Scalar): Importer => apply(() => expr);
 
+/** What integers have too: the narrow ones wrap. */
+const arithmetic = (expr: Scalar): Importer => ({
+  since: 1,
+  element: (site) => site.element(0),
+  import: (site) => wrapped(site, site.b.map([site.input(0)], { expr })),
+});
+
 const float = (site: Site, name: string, fallback: number) =>
   number(site.attributes.float(name, fallback));
 
@@ -37,7 +45,7 @@ const exponentialBelow = (factor: Scalar, above: Scalar) =>
 
 /** One function of the element, by ONNX name. */
 export const unary: Importers = {
-  Abs: expression(call('abs', x)),
+  Abs: arithmetic(call('abs', x)),
   Ceil: expression(call('ceil', x)),
   Cos: expression(call('cos', x)),
   Erf: expression(call('erf', x)),
@@ -52,7 +60,7 @@ export const unary: Importers = {
   }),
   IsNaN: expression(call('isNaN', x)),
   Log: expression(call('log', x)),
-  Neg: expression(call('neg', x)),
+  Neg: arithmetic(call('neg', x)),
   Not: expression(call('not', x)),
   Reciprocal: expression(call('reciprocal', x)),
   Relu: expression(call('relu', x)),
