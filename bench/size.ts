@@ -54,7 +54,7 @@ async function shippedBytes({ file, shapes }: Subject): Promise<{ js: number; wa
   const graph = importOnnx(readFileSync(file), { file: basename(file), shapes });
   const { program, modules } = compile(graph);
   const url = (name: string) => `new URL('./${name}', import.meta.url)`;
-  const code = moduleText(program, '@espalier/runtime', {
+  const code = moduleText([program], '@espalier/runtime', {
     plain: url('net-plain.wasm'),
     relaxed: url('net-relaxed.wasm'),
     weights: url('net-weights.bin'),

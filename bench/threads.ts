@@ -70,7 +70,7 @@ async function write({ file, fill }: ModelCase, folder: string): Promise<void> {
   const graph = importOnnx(readFileSync(file), { file, fill: (name: string) => fill?.(name) });
   const { program, modules, weights } = compile(graph, { threads: 2 });
   const url = (name: string) => `new URL('./${name}', import.meta.url)`;
-  const contents = moduleText(program, '@espalier/runtime', {
+  const contents = moduleText([program], '@espalier/runtime', {
     plain: url('plain.wasm'),
     relaxed: url('relaxed.wasm'),
     weights: url('weights.bin'),

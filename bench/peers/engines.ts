@@ -75,7 +75,7 @@ async function writeEspalier({ compiled }: Network, folder: string): Promise<voi
   mkdirSync(folder, { recursive: true });
   for (const [name, bytes] of Object.entries(files)) writeFileSync(join(folder, name), bytes);
   const url = (name: string) => `new URL('./${name}', import.meta.url)`;
-  const contents = moduleText(program, '@espalier/runtime', {
+  const contents = moduleText([program], '@espalier/runtime', {
     plain: url('plain.wasm'),
     relaxed: url('relaxed.wasm'),
     weights: url('weights'),

@@ -26,7 +26,7 @@ t.test('gives every directive its value or its default', async (t) => {
     parseDirectives('shape=x:1x3x8x8,y:1x4&weights=f16'),
     {
       target: 'wasm',
-      shape: { x: [1, 3, 8, 8], y: [1, 4] },
+      shape: [{ x: [1, 3, 8, 8], y: [1, 4] }],
       input: {},
       outputs: [],
       weights: 'f16',
@@ -107,6 +107,8 @@ t.test('names the nearest directive or value', async (t) => {
   t.match(failure('weights=f15')?.hint, 'f16', 'and its nearest is named');
   for (const query of [
     'shape=x:1x0.5',
+    'shape=1x3;',
+    'shape=1x3;1x3',
     'shape=x:',
     'shape=1x-2',
     'input=16000',

@@ -124,7 +124,11 @@ t.test('a survey names every operator that is refused', async (t) => {
 
 t.test('a survey shows what operators become', async (t) => {
   const file = writeTfjs(t.testdir(), small());
-  const { operators, graph } = surveyModel(small().bytes(), file, parseDirectives(''));
+  const { operators, graph } = surveyModel(small().bytes(), file, {
+    shape: {},
+    input: {},
+    outputs: [],
+  });
   t.ok(graph, 'there is a graph');
   t.match(
     operators,

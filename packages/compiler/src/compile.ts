@@ -6,7 +6,7 @@ import type { Port, Program, Step } from '@espalier/runtime';
 import type { Profile } from './devices/profile.ts';
 import { profileOf } from './devices/profiles.ts';
 import type { Work } from './devices/work.ts';
-import { encodeWeights, type WeightFormat } from './emit/weights.ts';
+import { encodeWeights, type Packed, type WeightFile, type WeightFormat } from './emit/weights.ts';
 import { optimise } from './pipeline.ts';
 import { aligned, placeBuffers } from './plan/arena.ts';
 import { lifetimes } from './plan/lifetimes.ts';
@@ -89,20 +89,36 @@ function portDType(dtype: DType): Port['dtype'] {
  * Compiles a graph for WebAssembly. The same graph and options give the same bytes. A graph that is made here, and
  * held by nobody else, takes its weights with it once they are folded.
  */
-export function compile(source: Graph | (() => Graph), options: CompileOptions = {}): Compiled {
-  const optimised = optimisedOf(source);
-  if (options.precision !== 'int8') return compileOptimised(optimised, options);
+export const compile = (source: Graph | (() => Graph), options: CompileOptions = {}): Compiled =>
+  compileTogether([source], options)[0]!; // one source, one result
+
+/** Compiles graphs, of one model in several shapes, into programs that load one and the same weights file. */
+export function compileTogether(
+  sources: readonly (Graph | (() => Graph))[],
+  options: CompileOptions = {},
+): readonly Compiled[] {
+  if (options.precision !== 'int8') return compileOptimised(sources.map(optimisedOf), options);
   const { samples: given = [], ...others } = options;
-  const samples = typeof given === 'function' ? given(optimised) : given;
-  const used = samples.length > 0 ? samples : syntheticSamples(optimised);
-  const ranges = calibrate(optimised, used, (values) => load(compileOptimised(values, {})));
-  const compiled = compileOptimised(quantise(optimised, ranges), others);
-  const calibration = samples.length > 0 ? 'samples' : 'synthetic';
-  return { ...compiled, report: { ...compiled.report, calibration } };
+  const calibrated = sources.map((source) => {
+    const optimised = optimisedOf(source);
+    const samples = typeof given === 'function' ? given(optimised) : given;
+    const used = samples.length > 0 ? samples : syntheticSamples(optimised);
+    const ranges = calibrate(optimised, used, (values) => load(compile(values)));
+    const calibration = samples.length > 0 ? ('samples' as const) : ('synthetic' as const);
+    return { graph: quantise(optimised, ranges), calibration };
+  });
+  const graphs = calibrated.map(({ graph }) => graph);
+  return compileOptimised(graphs, others).map((compiled, i) => {
+    const { calibration } = calibrated[i]!; // one for each graph
+    return { ...compiled, report: { ...compiled.report, calibration } };
+  });
 }
 
-/** Compiles a graph that has been through the passes. */
-function compileOptimised(optimised: Graph, options: CompileOptions): Compiled {
+/** A graph as calls of kernels, with the constants that they read. */
+type Lowered = ReturnType<typeof lower> & { readonly graph: Graph };
+
+/** Compiles graphs that have been through the passes. */
+function compileOptimised(graphs: readonly Graph[], options: CompileOptions): readonly Compiled[] {
   const {
     weights = 'f32',
     exact = false,
@@ -110,20 +126,32 @@ function compileOptimised(optimised: Graph, options: CompileOptions): Compiled {
     pick,
     threads = 1,
   } = options;
-  const { calls, constants, inputs, outputs, groups } = lower(optimised, {
-    exact,
-    profile,
-    pick,
-    threads,
-  });
+  const all = graphs.map(
+    (graph): Lowered => ({ graph, ...lower(graph, { exact, profile, pick, threads }) }),
+  );
+  const file = encodeWeights(
+    all.map(({ constants }) => constants),
+    weights,
+  );
+  const sha256 = createHash('sha256').update(file.bytes).digest('hex');
+  return all.map((lowered, i) => assemble(lowered, file, file.packed[i]!, sha256, threads));
+}
+
+/** Gives everything its address. */
+function assemble(
+  { graph, calls, inputs, outputs, groups }: Lowered,
+  file: WeightFile,
+  packed: readonly Packed[],
+  sha256: string,
+  threads: number,
+): Compiled {
   const ports = [...inputs, ...outputs].map(({ buffer }) => buffer);
   const arena = placeBuffers(lifetimes(calls, ports, groups));
-  const file = encodeWeights(constants, weights);
 
   // Unpacked weights, then the file, whose packed part may lie under the arena: it is read before that is used.
   const offsets = new Map<Buffer, number>();
   let unpackedBytes = 0;
-  for (const { buffer } of file.packed) {
+  for (const { buffer } of packed) {
     offsets.set(buffer, unpackedBytes);
     unpackedBytes += aligned(buffer.bytes);
   }
@@ -135,12 +163,12 @@ function compileOptimised(optimised: Graph, options: CompileOptions): Compiled {
   const linker = createLinker();
   const resolve = ({ buffer, byteOffset }: Address): number =>
     (offsets.get(buffer) ?? arenaStart) + byteOffset;
-  const load = file.packed.map((packed): Step => {
-    const to = offsets.get(packed.buffer)!;
-    const codes = unpackedBytes + packed.fileOffset;
-    if (packed.kind === 'offsets')
-      return [linker.add(unpackOffsets(packed)).fn, codes, offsets.get(packed.counts)!, to];
-    return [linker.add(unpackWeights(packed)).fn, codes, unpackedBytes + packed.scalesOffset, to];
+  const load = packed.map((part): Step => {
+    const to = offsets.get(part.buffer)!;
+    const codes = unpackedBytes + part.fileOffset;
+    if (part.kind === 'offsets')
+      return [linker.add(unpackOffsets(part)).fn, codes, offsets.get(part.counts)!, to];
+    return [linker.add(unpackWeights(part)).fn, codes, unpackedBytes + part.scalesOffset, to];
   });
   const linked = calls.map((call) => ({ call, ...linker.add(call) }));
   const run = linked.map(({ fn, call }): Step => [fn, ...call.args.map(resolve)]);
@@ -162,7 +190,7 @@ function compileOptimised(optimised: Graph, options: CompileOptions): Compiled {
       weights: {
         byteOffset: unpackedBytes,
         bytes: file.bytes.length,
-        sha256: createHash('sha256').update(file.bytes).digest('hex'),
+        sha256,
       },
       load,
       run,
@@ -176,7 +204,7 @@ function compileOptimised(optimised: Graph, options: CompileOptions): Compiled {
       functions: new Set([...load, ...run].map(([fn]) => fn)).size,
       steps: calls.map(({ label }) => label),
       work: linked.map(({ call, tally }) => workOf(call, tally)),
-      graph: optimised,
+      graph,
     },
   };
 }

@@ -5,6 +5,7 @@ export {
   type CompileOptions,
   type CompileReport,
   compile,
+  compileTogether,
   type Precision,
 } from './compile.ts';
 export { fitPrices, type ProgramSample, type StepSample } from './devices/fit.ts';
@@ -14,7 +15,7 @@ export type { MicroKernel } from './devices/micro/micro-kernel.ts';
 export { type Fact, type Profile, parseProfile, showProfile } from './devices/profile.ts';
 export { type ProfileName, profileNames, profileOf } from './devices/profiles.ts';
 export { type Caches, type SimdModule, simdModules, type Work } from './devices/work.ts';
-export { type FileUrls, modelType, moduleText } from './emit/module.ts';
+export { type CodeUrls, type FileUrls, modelType, moduleText } from './emit/module.ts';
 export type { WeightFormat } from './emit/weights.ts';
 export { applyPass, type Pass } from './pass.ts';
 export { optimise, pipeline } from './pipeline.ts';

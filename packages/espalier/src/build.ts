@@ -2,7 +2,7 @@
 // from the cache.
 
 import { basename, dirname, resolve } from 'node:path';
-import { compile, showProfile } from '@espalier/compiler';
+import { compileTogether, showProfile } from '@espalier/compiler';
 import type { CustomLayers } from '@espalier/importers';
 import type { Graph } from '@espalier/ir';
 import type { Program } from '@espalier/runtime';
@@ -23,6 +23,7 @@ import type { CalibrationInputs } from './inputs/index.ts';
 import { type OpenBuild, openBuild } from './open-build.ts';
 import { type External, readModel } from './read-model.ts';
 import { threadScript } from './runtime-files.ts';
+import { onlyShape, type Shapes } from './shapes.ts';
 import type { FitNote } from './summarise.ts';
 
 /** A file that ships beside the module. */
@@ -33,11 +34,17 @@ export interface Asset {
   readonly bytes: Uint8Array;
 }
 
-/** A compiled model. */
-export interface BuiltModel {
+/** A program and its modules. */
+export interface BuiltProgram {
   readonly program: Program;
   readonly plain: Asset;
   readonly relaxed: Asset;
+}
+
+/** A compiled model: the program of its only shape, or of the first that was declared. */
+export interface BuiltModel extends BuiltProgram {
+  /** The programs of further shapes, which read the same weights. */
+  readonly others: readonly BuiltProgram[];
   readonly weights: Asset;
   /** The script of helping threads, for a model that has work for them. */
   readonly thread: Asset | undefined;
@@ -48,6 +55,9 @@ export interface BuiltModel {
   readonly fit?: FitNote;
 }
 
+/** The programs of all shapes, in the order of the query. */
+export const programsOf = (built: BuiltModel): readonly BuiltProgram[] => [built, ...built.others];
+
 /** What a build goes by, besides the query. */
 export interface BuildOptions extends PlanOptions {
   readonly config?: OwnConfig;
@@ -57,7 +67,7 @@ export interface BuildOptions extends PlanOptions {
 
 /** What the cache holds of a build, besides the files. */
 interface Kept {
-  readonly program: Program;
+  readonly programs: readonly Program[];
   readonly externalReads: readonly External[];
   readonly fit?: FitNote;
 }
@@ -96,24 +106,30 @@ export async function buildModel(
 
   let externalReads: readonly External[] = [];
   let samples: ReturnType<CalibrationInputs['samples']> = [];
-  const read = () => {
-    const model = readModel(take(), file, directives, opened.external, customLayers);
+  const several = directives.shape.length > 1;
+  // Every program is imported anew: shapes decide what becomes of operators.
+  const whole = several ? take() : undefined;
+  const read = (shape: Shapes) => {
+    const closing = { ...directives, shape };
+    const model = readModel(whole ?? take(), file, closing, opened.external, customLayers);
     externalReads = model.externalReads;
     if (directives.precision === 'int8' && inputs) samples = inputs.samples(model.graph);
     return model.graph;
   };
   let fit: FitNote | undefined;
-  let source: () => Graph = read;
+  const readOnly = () => read(onlyShape(directives).shape);
+  let source: () => Graph = readOnly;
   if (planning && decision) {
     const fresh =
       decision.kind === 'search'
-        ? await makePlan(read(), { ...planning, inputs: inputs! }, cache, options)
+        ? await makePlan(readOnly(), { ...planning, inputs: inputs! }, cache, options)
         : undefined;
     fit = noteOf(decision, fresh);
     if (fresh) source = () => fresh.graph;
-    else if (decision.kind === 'lock') source = () => applyPlan(read(), decision.weights);
+    else if (decision.kind === 'lock') source = () => applyPlan(readOnly(), decision.weights);
   }
-  const { program, modules, weights } = compile(source, {
+  const sources = several ? directives.shape.map((shape) => () => read(shape)) : [source];
+  const compiled = compileTogether(sources, {
     weights: directives.weights,
     exact: directives.exact,
     threads: directives.threads,
@@ -121,8 +137,17 @@ export async function buildModel(
     samples: () => samples,
     profile,
   });
-  const made = { plain: modules.plain, relaxed: modules.relaxed, weights };
-  const data: Kept = { program, externalReads, ...(fit && { fit }) };
+  const made = {
+    weights: compiled[0]!.weights, // there is a shape, if only that of the file
+    ...Object.fromEntries(
+      compiled.flatMap(({ modules }, i) => [
+        [roleOf('plain', i), modules.plain],
+        [roleOf('relaxed', i), modules.relaxed],
+      ]),
+    ),
+  };
+  const programs = compiled.map(({ program }) => program);
+  const data: Kept = { programs, externalReads, ...(fit && { fit }) };
   await cache?.write(key, { data, files: made });
   return assemble(file, data, made, false, files);
 }
@@ -157,9 +182,13 @@ const codeOf = (layers: CustomLayers): string =>
     .sort()
     .join('\n');
 
+/** The name in the cache of a module of program `i`. */
+const roleOf = (variant: 'plain' | 'relaxed', i: number): string =>
+  i === 0 ? variant : `${variant}${i + 1}`;
+
 async function assemble(
   file: string,
-  { program, externalReads, fit }: Kept,
+  { programs, externalReads, fit }: Kept,
   files: Readonly<Record<string, Uint8Array>>,
   fromCache: boolean,
   besides: readonly string[],
@@ -167,7 +196,8 @@ async function assemble(
   const stem = basename(file)
     .replace(/\.[^.]*$/, '')
     .replace(/[^\w.-]/g, '_');
-  const script = program.parallel && Buffer.from(await threadScript());
+  const parallel = programs.some((program) => program.parallel);
+  const script = parallel && Buffer.from(await threadScript());
   const asset = (
     role: string,
     extension: string,
@@ -179,12 +209,18 @@ async function assemble(
     bytes,
   });
   const locations = new Set(externalReads.map(({ location }) => location));
+  const [first, ...others] = programs.map(
+    (program, i): BuiltProgram => ({
+      program,
+      plain: asset(roleOf('plain', i), 'wasm', 'application/wasm'),
+      relaxed: asset(roleOf('relaxed', i), 'wasm', 'application/wasm'),
+    }),
+  );
   return {
-    program,
-    plain: asset('plain', 'wasm', 'application/wasm'),
-    relaxed: asset('relaxed', 'wasm', 'application/wasm'),
+    ...first!, // there is a shape, if only that of the file
+    others,
     weights: asset('weights', 'bin', 'application/octet-stream'),
-    thread: script && asset('thread', 'js', 'text/javascript', script),
+    thread: script ? asset('thread', 'js', 'text/javascript', script) : undefined,
     externalFiles: [
       ...[...locations].map((location) => resolve(dirname(file), location)),
       ...besides,

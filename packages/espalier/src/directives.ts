@@ -24,7 +24,8 @@ export type Precision = (typeof precisions)[number];
 export interface Directives {
   /** The name of a device, or the path of a profile. */
   readonly target: string;
-  readonly shape: Shapes;
+  /** What closes open dimensions, for each program that is made. */
+  readonly shape: readonly Shapes[];
   readonly input: Numbers;
   /** Values of the model that become its outputs; none for those that it declares. */
   readonly outputs: readonly string[];
@@ -94,8 +95,9 @@ export const directives: Table = {
     show: (value) => value,
   },
   shape: {
-    summary: 'closes open dimensions: shape=1x3x224x224, or by input: shape=x:1x3x8x8,y:1x4',
-    default: {},
+    summary:
+      'closes open dimensions: shape=1x3x224x224, or by input: shape=x:1x3x8x8,y:1x4; several by semicolons',
+    default: [{}],
     parse: parseShapes,
     show: showShapes,
   },

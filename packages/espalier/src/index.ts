@@ -8,6 +8,7 @@ export type {
   Model,
   Output,
   Outputs,
+  ShapedModel,
   Signature,
   TensorInfo,
 } from '@espalier/runtime';

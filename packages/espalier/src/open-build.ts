@@ -15,6 +15,7 @@ import { findTask } from './fit/task.ts';
 import { wishOf } from './fit/wish.ts';
 import { type CalibrationInputs, findInputs } from './inputs/index.ts';
 import { type External, isCurrent, readModelFile } from './read-model.ts';
+import { onlyShape } from './shapes.ts';
 import { local, readTarget } from './targets.ts';
 
 /** A model and its query, read as far as decisions need. */
@@ -52,6 +53,7 @@ export async function openBuild(
   const wish = wishOf(directives, config?.layers ?? {});
   if (directives.calib && directives.precision !== 'int8' && !wish)
     throw badDirective('calib', directives.calib, 'only a search or precision=int8 needs inputs');
+  if (wish) onlyShape(directives);
   const preprocessing = config?.preprocessing ?? {};
   const task = wish && findTask(file);
   let found: CalibrationInputs | undefined;

@@ -10,7 +10,7 @@ import { type CustomLayers, isTfjs } from '@espalier/importers';
 import type { Progress } from '@espalier/search';
 import { createUnplugin, type UnpluginInstance } from 'unplugin';
 import { type Adapter, adapters, type Framework } from './adapters/index.ts';
-import { type BuiltModel, buildModel } from './build.ts';
+import { type BuiltModel, buildModel, programsOf } from './build.ts';
 import { openCache } from './cache.ts';
 import { readConfig } from './config.ts';
 import { type DirectiveOptions, isForeign, ownQuery, parseDirectives } from './directives.ts';
@@ -178,10 +178,11 @@ export const espalier: UnpluginInstance<EspalierOptions | undefined, false> = cr
         const built = await build(file, own, log);
         for (const path of built.externalFiles) this.addWatchFile(path);
         log(summarise(basename(file), built, performance.now() - startMs));
-        await types?.declare(file, own, built.program);
+        const programs = programsOf(built).map(({ program }) => program);
+        await types?.declare(file, own, programs);
         const ssr = (rest[0] as { readonly ssr?: boolean } | undefined)?.ssr === true;
         const urls = await adapter.place(this, built, ssr);
-        const code = moduleText(built.program, await runtimeEntry(folder), urls);
+        const code = moduleText(programs, await runtimeEntry(folder), urls);
         return (adapter.header?.(built) ?? '') + code;
       } catch (error) {
         throw explained(error);

@@ -32,7 +32,9 @@ export interface ReadModel {
 }
 
 /** Where a model begins and ends. */
-type Closing = Pick<Directives, 'shape' | 'input' | 'outputs'>;
+interface Closing extends Pick<Directives, 'input' | 'outputs'> {
+  readonly shape: Shapes;
+}
 
 /**
  * Reads a model file.

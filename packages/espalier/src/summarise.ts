@@ -14,10 +14,11 @@ export interface FitNote {
 /** One line about a build: what ships, how it was made, and how it came to fit its device. */
 export function summarise(name: string, built: BuiltModel, ms: number): string {
   const kB = (bytes: number) => `${Math.ceil(bytes / 1000)} kB`;
-  const { plain, weights, fromCache, fit } = built;
+  const { weights, fromCache, fit, others } = built;
   const verb = fit?.from === 'search' ? 'searched and compiled' : 'compiled';
   const how = fromCache ? 'from the cache' : `${verb} in ${(ms / 1000).toFixed(1)} s`;
-  const line = `${name}: ${kB(plain.bytes.length)} of code, ${kB(weights.bytes.length)} of weights, ${how}`;
+  const code = [built, ...others].reduce((sum, one) => sum + one.plain.bytes.length, 0);
+  const line = `${name}: ${kB(code)} of code, ${kB(weights.bytes.length)} of weights, ${how}`;
   return fit ? `${line}; ${describeFit(fit)}` : line;
 }
 

@@ -23,7 +23,7 @@ interface Declared {
 /** Keeps the generated file up to date. */
 export interface TypesFile {
   /** Declares an import; resolves when the file says so. */
-  declare(model: string, query: string, program: Program): Promise<void>;
+  declare(model: string, query: string, programs: readonly Program[]): Promise<void>;
 }
 
 /** Keeps the declarations of imports in the file at `path`. */
@@ -48,9 +48,9 @@ export function openTypes(path: string): TypesFile {
   }
 
   return {
-    declare(model, query, program) {
+    declare(model, query, programs) {
       const own = relative(folder, model).split(sep).join('/');
-      const added = { path: own, query, type: modelType(program, 'espalier') };
+      const added = { path: own, query, type: modelType(programs, 'espalier') };
       const next = last.then(() => add(added));
       last = next.catch(() => undefined); // Whoever asked gets the failure; others go on.
       return next;

@@ -3,7 +3,7 @@
 import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { modelType, moduleText } from '@espalier/compiler';
-import { type BuiltModel, buildModel } from './build.ts';
+import { type BuiltModel, buildModel, programsOf } from './build.ts';
 import { type Cache, replaceFile } from './cache.ts';
 import { readConfig } from './config.ts';
 import { parseDirectives } from './directives.ts';
@@ -40,15 +40,28 @@ export async function writeModel(
     ([name, text]) => [join('espalier-runtime', name), text] as const,
   );
   const url = (name: string) => `new URL(${JSON.stringify(`./${name}`)}, import.meta.url)`;
-  const { plain, relaxed, weights, thread, program } = built;
-  const assets = [plain, relaxed, weights, ...(thread ? [thread] : [])];
-  const code = moduleText(program, './espalier-runtime/index.js', {
-    plain: url(plain.name),
-    relaxed: url(relaxed.name),
-    weights: url(weights.name),
-    thread: thread && url(thread.name),
-  });
-  const declared = modelType(program, './espalier-runtime/index.js');
+  const { plain, relaxed, weights, thread, others } = built;
+  const programs = programsOf(built);
+  const assets = [
+    ...programs.flatMap((one) => [one.plain, one.relaxed]),
+    weights,
+    ...(thread ? [thread] : []),
+  ];
+  const code = moduleText(
+    programs.map(({ program }) => program),
+    './espalier-runtime/index.js',
+    {
+      plain: url(plain.name),
+      relaxed: url(relaxed.name),
+      weights: url(weights.name),
+      thread: thread && url(thread.name),
+      others: others.map((one) => ({ plain: url(one.plain.name), relaxed: url(one.relaxed.name) })),
+    },
+  );
+  const declared = modelType(
+    programs.map(({ program }) => program),
+    './espalier-runtime/index.js',
+  );
   const files: readonly (readonly [string, string | Uint8Array])[] = [
     ...runtime,
     ...assets.map(({ name, bytes }) => [name, bytes] as const),

@@ -15,3 +15,10 @@ export {
   type TensorInfo,
 } from './model.ts';
 export type { Port, PortDType, Program, Step } from './program.ts';
+export {
+  chooseByShape,
+  type ShapedInput,
+  type ShapedInputs,
+  type ShapedModel,
+  type ShapedOutputs,
+} from './shapes.ts';

@@ -1,5 +1,6 @@
 // The weights file: what is stored as it is, and what is stored compactly and unpacked at load.
 
+import { createHash } from 'node:crypto';
 import { aligned } from '../plan/arena.ts';
 import type { PlacedConstant, PlacedOffsets, PlacedWeights } from '../plan/constants.ts';
 import type { Buffer } from '../plan/view.ts';
@@ -41,7 +42,8 @@ export interface WeightFile {
   readonly bytes: Uint8Array;
   /** Constants that are used where they lie in the file: offset by buffer. */
   readonly plain: ReadonlyMap<Buffer, number>;
-  readonly packed: readonly Packed[];
+  /** For each program that the file is of. */
+  readonly packed: readonly (readonly Packed[])[];
   /** Where the packed part begins: nothing from here on is read after the load steps. */
   readonly plainBytes: number;
 }
@@ -67,13 +69,15 @@ function chooseNarrow(constants: readonly PlacedConstant[]): Set<PlacedConstant>
   );
 }
 
-/** Lays constants out in a file: first those used where they lie, then those a load step reads. */
+/**
+ * Lays the constants of programs out in a file: first those used where they lie, then those a load step reads. What
+ * several programs have in common is there once.
+ */
 export function encodeWeights(
-  constants: readonly PlacedConstant[],
+  programs: readonly (readonly PlacedConstant[])[],
   format: WeightFormat,
 ): WeightFile {
-  const narrow = format === 'f32' ? new Set<PlacedConstant>() : chooseNarrow(constants);
-  const parts: { readonly offset: number; readonly count: number; readonly write: Write }[] = [];
+  const parts: Part[] = [];
   let length = 0;
   const append: Append = (count, write) => {
     const offset = length;
@@ -82,27 +86,47 @@ export function encodeWeights(
     length = Math.ceil((offset + count) / 16) * 16;
     return offset;
   };
+  const add = programs.length > 1 ? appendOnce(append) : append;
 
   const plain = new Map<Buffer, number>();
-  const rest: (PlacedWeights | PlacedOffsets)[] = [];
-  for (const constant of constants) {
-    const { kind, buffer } = constant;
-    const asIs = kind === 'words' || (kind === 'weights' && !constant.preparation);
-    if (asIs && !narrow.has(constant)) plain.set(buffer, appendWords(append, constant));
-    else if (kind !== 'words') rest.push(constant);
-  }
+  const packing = programs.map((constants) => {
+    const narrow = format === 'f32' ? new Set<PlacedConstant>() : chooseNarrow(constants);
+    const rest: (PlacedWeights | PlacedOffsets)[] = [];
+    for (const constant of constants) {
+      const { kind, buffer } = constant;
+      const asIs = kind === 'words' || (kind === 'weights' && !constant.preparation);
+      if (asIs && !narrow.has(constant)) plain.set(buffer, appendWords(add, constant));
+      else if (kind !== 'words') rest.push(constant);
+    }
+    return { narrow, rest };
+  });
   length = aligned(length);
   const plainBytes = length;
-  const packed = rest.map((constant) =>
-    constant.kind === 'offsets'
-      ? packOffsets(constant, append)
-      : packWeights(constant, narrow.has(constant) ? format : 'f32', append),
+  const packed = packing.map(({ narrow, rest }) =>
+    rest.map((constant) =>
+      constant.kind === 'offsets'
+        ? packOffsets(constant, add)
+        : packWeights(constant, narrow.has(constant) ? format : 'f32', add),
+    ),
   );
 
   const bytes = new Uint8Array(length);
   // Parts are made where they belong: packed weights are not held beside the file.
   for (const { offset, count, write } of parts) write(bytes.subarray(offset, offset + count));
   return { bytes, plain, packed, plainBytes };
+}
+
+/** Parts of equal bytes are added once; each is made to see what it is, and let go. */
+function appendOnce(append: Append): Append {
+  const offsets = new Map<string, number>();
+  return (count, write) => {
+    const made = new Uint8Array(count);
+    write(made);
+    const key = createHash('sha256').update(made).digest('base64');
+    const offset = offsets.get(key) ?? append(count, write);
+    offsets.set(key, offset);
+    return offset;
+  };
 }
 
 function packWeights(constant: PlacedWeights, kind: WeightFormat, append: Append): PackedWeights {
@@ -118,6 +142,13 @@ function packWeights(constant: PlacedWeights, kind: WeightFormat, append: Append
   const { scales, codes } = (kind === 'f16' ? encodeHalves : encodeInt8)(values, layout);
   const scalesOffset = head(scales);
   return { kind, buffer, layout, preparation, scalesOffset, fileOffset: appendNow(append, codes) };
+}
+
+/** Bytes of the file. */
+interface Part {
+  readonly offset: number;
+  readonly count: number;
+  readonly write: Write;
 }
 
 /** Writes a part over zeros. */

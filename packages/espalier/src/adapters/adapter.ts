@@ -2,7 +2,7 @@
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { FileUrls } from '@espalier/compiler';
+import type { CodeUrls, FileUrls } from '@espalier/compiler';
 import type { UnpluginBuildContext, UnpluginOptions } from 'unplugin';
 import type { Asset, BuiltModel } from '../build.ts';
 import { replaceFile } from '../cache.ts';
@@ -31,14 +31,18 @@ export interface AdapterSetup {
 
 /** The same for each of a model's files. */
 export async function eachFile(
-  { plain, relaxed, weights, thread }: BuiltModel,
+  { plain, relaxed, weights, thread, others }: BuiltModel,
   place: (asset: Asset) => Promise<string> | string,
 ): Promise<FileUrls> {
+  const further: CodeUrls[] = [];
+  for (const one of others)
+    further.push({ plain: await place(one.plain), relaxed: await place(one.relaxed) });
   return {
     plain: await place(plain),
     relaxed: await place(relaxed),
     weights: await place(weights),
     thread: thread && (await place(thread)),
+    others: further,
   };
 }
 

@@ -1,18 +1,22 @@
 // esbuild: files are imported with its own `file` loader, so that it names, places and links them.
 
 import type { BuildOptions } from 'esbuild';
-import type { Asset, BuiltModel } from '../build.ts';
+import { type Asset, type BuiltModel, programsOf } from '../build.ts';
 import { type Adapter, eachFile } from './adapter.ts';
 
 const scheme = 'espalier-asset:';
-const roles = ['plain', 'relaxed', 'weights', 'thread'] as const;
 
 /** The files that a model has, by what they are for. */
-const filesOf = (built: BuiltModel) =>
-  roles.flatMap((role) => {
-    const asset = built[role];
-    return asset ? [{ role, asset }] : [];
-  });
+const filesOf = (
+  built: BuiltModel,
+): readonly { readonly role: string; readonly asset: Asset }[] => [
+  ...programsOf(built).flatMap(({ plain, relaxed }, i) => [
+    { role: `plain${i}`, asset: plain },
+    { role: `relaxed${i}`, asset: relaxed },
+  ]),
+  { role: 'weights', asset: built.weights },
+  ...(built.thread ? [{ role: 'thread', asset: built.thread }] : []),
+];
 
 /** Where the running script is, which its files are relative to; by the format of the output. */
 function scriptUrl({ format, platform }: BuildOptions): string {

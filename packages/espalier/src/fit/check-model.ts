@@ -7,6 +7,7 @@ import { staleLock } from '../errors.ts';
 import { exampleSamples } from '../inputs/index.ts';
 import { openBuild } from '../open-build.ts';
 import { readModel } from '../read-model.ts';
+import { onlyShape } from '../shapes.ts';
 import { lockPath, readLock } from './lock.ts';
 import { applyPlan, searchCommand } from './plan-model.ts';
 import { type Comparison, compareTrials, type Tolerances } from './regressions.ts';
@@ -44,7 +45,7 @@ export async function checkModel(
       `has no plan for ${JSON.stringify(query)}`,
       searchCommand(file, query),
     );
-  const { graph: source } = readModel(opened.take(), file, directives, opened.external);
+  const { graph: source } = readModel(opened.take(), file, onlyShape(directives), opened.external);
   const graph = applyPlan(source, lock.weightsOf(query).byLayer);
   const task = planning.task && (await openTask(planning.task.path));
   const inputs = task

@@ -7,6 +7,7 @@ import { type Directives, normalise } from '../directives.ts';
 import { nothingToSearch } from '../errors.ts';
 import { openBuild } from '../open-build.ts';
 import { readModel } from '../read-model.ts';
+import { onlyShape } from '../shapes.ts';
 import { type LockEntry, writeLock } from './lock.ts';
 import { identityOf, makePlan } from './plan-model.ts';
 
@@ -40,7 +41,7 @@ export async function lockModel(
   const { graph: source, externalReads } = readModel(
     opened.take(),
     file,
-    directives,
+    onlyShape(directives),
     opened.external,
     options.customLayers,
   );

@@ -6,6 +6,7 @@ import { costs, type Graph, macs, parameterBytes, print, showType } from '@espal
 import { type ArgsDef, type CommandDef, defineCommand } from 'citty';
 import { directives, parseDirectives } from '../../directives.ts';
 import { readModelFile, surveyModel } from '../../read-model.ts';
+import { onlyShape } from '../../shapes.ts';
 
 const args = {
   model: {
@@ -49,7 +50,7 @@ export const inspect: CommandDef<typeof args> = defineCommand({
       args[name] ? [`${name}=${encodeURIComponent(args[name])}`] : [],
     );
     const given = parseDirectives([query.join('?'), ...words].filter(Boolean).join('&'));
-    const survey = surveyModel(await readModelFile(file), file, given);
+    const survey = surveyModel(await readModelFile(file), file, onlyShape(given));
     if (!survey.graph) process.exitCode = 1;
     const compiled = survey.graph && compile(survey.graph);
     const cost = survey.graph && compiled && costsOf(survey.graph, compiled);

@@ -9,6 +9,7 @@ import { lockPath, readLock } from '../../fit/lock.ts';
 import { searchCommand } from '../../fit/plan-model.ts';
 import { canonical } from '../../fit/search-model.ts';
 import { readModel, readModelFile } from '../../read-model.ts';
+import { onlyShape } from '../../shapes.ts';
 import { parseModelArgument } from '../model-argument.ts';
 
 const args = {
@@ -31,7 +32,7 @@ export const report: CommandDef<typeof args> = defineCommand({
     ]);
     const bytes = await readModelFile(file);
     const plans = Object.entries(lock.entries).map(([own, entry]) => {
-      const { graph } = readModel(bytes, file, parseDirectives(own));
+      const { graph } = readModel(bytes, file, onlyShape(parseDirectives(own)));
       return figuresOf(own, entry, canonical(graph).graph);
     });
     const stem = basename(file).replace(/\.[^.]*$/, '');
