@@ -15,7 +15,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { writeOnnx } from '@espalier/importers';
+import { compile } from '@espalier/compiler';
+import { importOnnx, writeOnnx } from '@espalier/importers';
 import { createBuilder } from '@espalier/ir';
 import type { Model } from 'espalier';
 import t, { type Test } from 'tap';
@@ -197,6 +198,29 @@ t.test("reads external data from the model's folder and nowhere else", async (t)
   t.same((await built('w.bin')).externalFiles, [join(inside, 'w.bin')], 'a file beside it is read');
   for (const location of ['../secret.bin', join(root, 'secret.bin'), 'link.bin'])
     await t.rejects(built(location), { code: 'BAD_EXTERNAL_DATA' }, `${location} is refused`);
+});
+
+t.test('a large file is read piece by piece, to the same program', async (t) => {
+  const b = createBuilder();
+  const x = b.input('x', { dtype: 'f32', shape: [1, 4096] });
+  const data = Float32Array.from({ length: 4096 * 4096 }, (_, i) => ((i * 7919) % 1000) / 1e5);
+  const w = b.constant({ type: { dtype: 'f32', shape: [4096, 4096] }, data });
+  const bytes = writeOnnx({ inputs: [x], outputs: [{ name: 'y', node: b.matmul(x, w, {}) }] });
+  const file = join(folder(t), 'large.onnx');
+  writeFileSync(file, bytes);
+  const cache = openCache(folder(t));
+  const built = await buildModel(file, parseDirectives(''), cache);
+  const whole = compile(importOnnx(bytes, { file }));
+  t.ok(Buffer.from(whole.weights).equals(built.weights.bytes), 'with the same weights');
+  t.same(built.program, whole.program, 'and the same steps');
+  t.same(built.externalFiles, [], 'it depends on no other file');
+  t.ok((await buildModel(file, parseDirectives(''), cache)).fromCache, 'the cache knows it again');
+  bytes[bytes.length >> 1]! ^= 1;
+  writeFileSync(file, bytes);
+  t.notOk(
+    (await buildModel(file, parseDirectives(''), cache)).fromCache,
+    'and sees one bit change',
+  );
 });
 
 t.test('writes a module that runs without a plugin', async (t) => {

@@ -4,7 +4,14 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
-import { externalDataIn, importOnnx, readOnnx, readOnnxTensor } from '@espalier/importers';
+import {
+  externalDataIn,
+  importOnnx,
+  outlineOnnx,
+  readOnnx,
+  readOnnxTensor,
+} from '@espalier/importers';
+import { evaluate } from '@espalier/ir';
 import t from 'tap';
 import {
   ModelProtoSchema,
@@ -210,4 +217,36 @@ t.test('external data', async (t) => {
     refused,
     'without a reader it is refused',
   );
+});
+
+t.test('the outline of a file leaves its weights where they are', (t) => {
+  const w = Float32Array.from({ length: 5000 }, (_, i) => Math.sin(i));
+  const rawData = bytesOf(w);
+  const bytes = stored({ dataType: T.FLOAT, dims: [5000n], rawData }, 'a maker');
+  const read = (from: number, length: number) => bytes.slice(from, from + length);
+  const outline = outlineOnnx(read, bytes.length, 'net.onnx');
+  t.ok(outline.length < 200, `it has ${outline.length} of ${bytes.length} bytes`);
+  t.throws(() => readOnnx(outline, { file: 'net.onnx' }), { code: 'BAD_EXTERNAL_DATA' });
+  const external = (location: string, from: number, length = 0) => {
+    t.equal(location, 'net.onnx', 'it refers to the file itself');
+    return read(from, length);
+  };
+  const options = { file: 'net.onnx', external };
+  const valueOf = (model: Uint8Array) => evaluate(importOnnx(model, options), {}).w?.data;
+  t.same(valueOf(outline), w, 'and the weights are read from there');
+  const small = stored({ dataType: T.FLOAT, dims: [2n], rawData: rawData.slice(0, 8) });
+  t.same(
+    outlineOnnx((from, length) => small.slice(from, from + length), small.length, 'net.onnx'),
+    small,
+    'small ones stay',
+  );
+  for (let end = 1; end < 120; end++) {
+    const cut = bytes.slice(0, end);
+    try {
+      outlineOnnx((from, length) => cut.slice(from, from + length), end, 'net.onnx');
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'BAD_MODEL') throw error;
+    }
+  }
+  t.end();
 });

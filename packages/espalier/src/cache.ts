@@ -2,9 +2,11 @@
 //
 //   u32 length of the header | header, JSON | files one after the other | SHA-256 of all before
 
-import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { digest } from './digest.ts';
+import { readWhole } from './read-large.ts';
 
 /** What a build leaves: data, and files by name. */
 export interface Entry {
@@ -24,15 +26,13 @@ export interface Cache {
 
 const digestBytes = 32;
 
-const digest = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
-
 /** Opens the cache in a folder, which need not exist yet. */
 export const openCache = (folder: string): Cache => ({
   folder,
   async read(key) {
     let bytes: Buffer;
     try {
-      bytes = await readFile(join(folder, key));
+      bytes = await readWhole(join(folder, key));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       throw error;
@@ -45,8 +45,11 @@ export const openCache = (folder: string): Cache => ({
   },
 });
 
-/** Writes a file so that readers see the old content or the new, never a part. */
-export async function replaceFile(path: string, content: Uint8Array | string): Promise<void> {
+/** Writes a file, of one piece or of several, so that readers see the old content or the new, never a part. */
+export async function replaceFile(
+  path: string,
+  content: Uint8Array | string | readonly Uint8Array[],
+): Promise<void> {
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
     await writeFile(temporary, content);
@@ -62,7 +65,7 @@ interface Header {
   readonly files: readonly { readonly name: string; readonly bytes: number }[];
 }
 
-function encode({ data, files }: Entry): Uint8Array {
+function encode({ data, files }: Entry): readonly Uint8Array[] {
   const list = Object.entries(files);
   const header: Header = {
     data,
@@ -71,13 +74,14 @@ function encode({ data, files }: Entry): Uint8Array {
   const json = Buffer.from(JSON.stringify(header));
   const length = Buffer.alloc(4);
   length.writeUInt32LE(json.length);
-  const body = Buffer.concat([length, json, ...list.map(([, bytes]) => bytes)]);
-  return Buffer.concat([body, digest(body)]);
+  // In pieces, since a copy of large weights would be another large piece of memory.
+  const pieces = [length, json, ...list.map(([, bytes]) => bytes)];
+  return [...pieces, digest(pieces)];
 }
 
 function decode(bytes: Buffer): Entry | undefined {
   const end = bytes.length - digestBytes;
-  if (end < 4 || !digest(bytes.subarray(0, end)).equals(bytes.subarray(end))) return undefined;
+  if (end < 4 || !digest([bytes.subarray(0, end)]).equals(bytes.subarray(end))) return undefined;
   let offset = 4 + bytes.readUInt32LE(0);
   // The digest vouches that this is what `encode` wrote.
   const header = JSON.parse(bytes.toString('utf8', 4, offset)) as Header;

@@ -6,7 +6,6 @@ import { basename, dirname } from 'node:path';
 import { type ExternalReader, externalDataIn } from '@espalier/importers';
 import { EspalierError } from '@espalier/ir';
 import type { OwnConfig } from './config.ts';
-import { sha256 } from './digest.ts';
 import { type Directives, normalise } from './directives.ts';
 import { badDirective } from './errors.ts';
 import { lockPath, lockWeightsPath } from './fit/lock.ts';
@@ -45,7 +44,8 @@ export async function openBuild(
   directives: Directives,
   config: OwnConfig | undefined,
 ): Promise<OpenBuild> {
-  let bytes: Uint8Array | undefined = await readModelFile(file);
+  const { bytes: read, sha256: model } = await readModelFile(file);
+  let bytes: Uint8Array | undefined = read;
   const name = basename(file);
   const external = externalDataIn(dirname(await realpath(file)), name);
   const { profile, file: profileFile } = readTarget(directives.target, dirname(file));
@@ -63,7 +63,6 @@ export async function openBuild(
     return found;
   };
   const wanted = wish !== undefined || directives.precision === 'int8';
-  const model = sha256(bytes);
   const known = wish && (await find().catch(allowMissing));
   return {
     profile,

@@ -1,6 +1,5 @@
 // Model files become graphs; what was read beside them is noted.
 
-import { readFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import {
   type CloseOptions,
@@ -11,10 +10,11 @@ import {
   openModel,
   type Survey,
 } from '@espalier/importers';
-import type { Graph } from '@espalier/ir';
+import { EspalierError, type Graph } from '@espalier/ir';
 import { sha256 } from './digest.ts';
 import type { Directives } from './directives.ts';
 import { badDirective, noModel } from './errors.ts';
+import { type ModelBytes, readModelBytes } from './read-large.ts';
 import type { Shapes } from './shapes.ts';
 
 /** One piece of data beside a model that a build depends on. */
@@ -39,12 +39,13 @@ interface Closing extends Pick<Directives, 'input' | 'outputs'> {
 /**
  * Reads a model file.
  *
- * @throws {EspalierError} NO_MODEL
+ * @throws {EspalierError} NO_MODEL, BAD_MODEL
  */
-export async function readModelFile(file: string): Promise<Uint8Array> {
+export async function readModelFile(file: string): Promise<ModelBytes> {
   try {
-    return await readFile(file);
+    return await readModelBytes(file);
   } catch (cause) {
+    if (cause instanceof EspalierError) throw cause;
     throw noModel(file, cause);
   }
 }
@@ -64,7 +65,9 @@ export function readModel(
   const externalReads: External[] = [];
   const noting: ExternalReader = (location, offset, length) => {
     const data = external(location, offset, length);
-    externalReads.push({ location, offset, length: data.length, sha256: sha256(data) });
+    // The model's own digest covers its own data.
+    if (location !== basename(file))
+      externalReads.push({ location, offset, length: data.length, sha256: sha256(data) });
     return data;
   };
   const { model, options } = opened(bytes, file, closing, noting, customLayers);

@@ -5,6 +5,7 @@ export { type CloseOptions, type OpenModel, openModel } from './formats.ts';
 export { type NpyArray, readNpy } from './npy.ts';
 export { type ImportOptions, importOnnx } from './onnx/import.ts';
 export { importedOps } from './onnx/ops/index.ts';
+export { outlineOnnx, type ReadPart } from './onnx/outline.ts';
 export { type OnnxModel, type ReadOptions, readOnnx, readOnnxTensor } from './onnx/read.ts';
 export { surveyOnnx } from './onnx/survey.ts';
 export { writeOnnx } from './onnx/write.ts';

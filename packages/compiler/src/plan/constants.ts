@@ -81,6 +81,14 @@ export function createConstantPool(
     all.push(constant);
     return constant;
   };
+  // Made to be compared and let go: one piece of memory for all, which no collector has to be waited for.
+  let scratch = new Uint32Array(0);
+  const madeIn = (length: number, write: (into: Uint32Array) => void): Uint32Array => {
+    if (scratch.length < length) scratch = new Uint32Array(length);
+    const made = scratch.subarray(0, length).fill(0);
+    write(made);
+    return made;
+  };
   const pool: ConstantPool = {
     all,
     add(data, label, layout, preparation) {
@@ -103,7 +111,7 @@ export function createConstantPool(
         return place({ kind: 'weights', buffer: own, ...what, layout, preparation }).buffer;
       }
       const shape = layout ? `${layout.blocks},${layout.rows},${layout.lanes}` : '';
-      const made = words();
+      const made = 'write' in data ? madeIn(length, write) : words();
       const key = `${length}:${hashWords(made)}:${shape}`;
       const twins = byHash.get(key) ?? [];
       const twin = twins.find((other) => sameWords(other.words(), made));

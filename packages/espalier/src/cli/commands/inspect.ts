@@ -50,7 +50,8 @@ export const inspect: CommandDef<typeof args> = defineCommand({
       args[name] ? [`${name}=${encodeURIComponent(args[name])}`] : [],
     );
     const given = parseDirectives([query.join('?'), ...words].filter(Boolean).join('&'));
-    const survey = surveyModel(await readModelFile(file), file, onlyShape(given));
+    const { bytes } = await readModelFile(file);
+    const survey = surveyModel(bytes, file, onlyShape(given));
     if (!survey.graph) process.exitCode = 1;
     const compiled = survey.graph && compile(survey.graph);
     const cost = survey.graph && compiled && costsOf(survey.graph, compiled);

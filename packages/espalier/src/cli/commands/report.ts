@@ -30,7 +30,7 @@ export const report: CommandDef<typeof args> = defineCommand({
       import('../../report/figures.ts'),
       import('../../report/page.ts'),
     ]);
-    const bytes = await readModelFile(file);
+    const { bytes } = await readModelFile(file);
     const plans = Object.entries(lock.entries).map(([own, entry]) => {
       const { graph } = readModel(bytes, file, onlyShape(parseDirectives(own)));
       return figuresOf(own, entry, canonical(graph).graph);
