@@ -232,8 +232,8 @@ t.test('the outline of a file leaves its weights where they are', (t) => {
     return read(from, length);
   };
   const options = { file: 'net.onnx', external };
-  const valueOf = (model: Uint8Array) => evaluate(importOnnx(model, options), {}).w?.data;
-  t.same(valueOf(outline), w, 'and the weights are read from there');
+  const weightsOf = (model: Uint8Array) => evaluate(importOnnx(model, options), {}).w?.data;
+  t.same(weightsOf(outline), w, 'and the weights are read from there');
   const small = stored({ dataType: T.FLOAT, dims: [2n], rawData: rawData.slice(0, 8) });
   t.same(
     outlineOnnx((from, length) => small.slice(from, from + length), small.length, 'net.onnx'),

@@ -133,8 +133,18 @@ function compileOptimised(graphs: readonly Graph[], options: CompileOptions): re
     all.map(({ constants }) => constants),
     weights,
   );
-  const sha256 = createHash('sha256').update(file.bytes).digest('hex');
+  const sha256 = digestOf(file.bytes);
   return all.map((lowered, i) => assemble(lowered, file, file.packed[i]!, sha256, threads));
+}
+
+/** Node digests less than 2 GiB at once. */
+const mostAtOnce = 1 << 30;
+
+function digestOf(bytes: Uint8Array): string {
+  const hash = createHash('sha256');
+  for (let at = 0; at < bytes.length; at += mostAtOnce)
+    hash.update(bytes.subarray(at, at + mostAtOnce));
+  return hash.digest('hex');
 }
 
 /** Gives everything its address. */
