@@ -38,17 +38,58 @@ export type Agreement = (reference: readonly Outputs[], actual: readonly Outputs
 
 /**
  * How agreement is measured for a network: the share of equal top classes for classifiers; else the mean over the
- * outputs of the overlap of maps of decisions, 1 − Σ|p − q| / Σ(p + q), and of 1 − relative RMS error of all others.
+ * outputs of the share of equal decisions, each of yes and no counting half, and of 1 − relative RMS error of all others.
  */
 export function agreementOf({ outputs }: Graph): Agreement {
-  const decisions = new Set(outputs.flatMap(({ name, node }) => (isDecision(node) ? [name] : [])));
+  const errorOf = errorsBy(outputs, disagreement);
+  return (reference, actual) =>
+    isClassifier(reference[0]!) ? topAgreement(reference, actual) : 1 - errorOf(reference, actual);
+}
+
+/**
+ * A smooth measure, so that small harms can be told apart: the mean over the outputs of the overlap of maps of
+ * decisions, 1 − Σ|p − q| / Σ(p + q), and of 1 − relative RMS error of all others.
+ */
+export function likenessOf({ outputs }: Graph): Agreement {
+  const errorOf = errorsBy(outputs, unlikeness);
+  return (reference, actual) => 1 - errorOf(reference, actual);
+}
+
+type ErrorOf = (reference: readonly Outputs[], actual: readonly Outputs[], name: string) => number;
+
+/** The mean error over the outputs; maps of decisions have one of their own. */
+function errorsBy(outputs: Graph['outputs'], ofDecisions: ErrorOf): Agreement {
+  const own = new Map<string, ErrorOf>(
+    outputs.map(({ name, node }) => [name, isDecision(node) ? ofDecisions : relativeError]),
+  );
   return (reference, actual) => {
-    if (isClassifier(reference[0]!)) return topAgreement(reference, actual);
     const names = Object.keys(reference[0]!);
-    const errorOf = (name: string) =>
-      (decisions.has(name) ? unlikeness : relativeError)(reference, actual, name);
-    return 1 - names.reduce((sum, name) => sum + errorOf(name), 0) / names.length;
+    return (
+      names.reduce((sum, name) => sum + own.get(name)!(reference, actual, name), 0) / names.length
+    );
   };
+}
+
+/** The share of decisions that differ, the mean of those that were yes and those that were no. */
+function disagreement(
+  reference: readonly Outputs[],
+  actual: readonly Outputs[],
+  name: string,
+): number {
+  const [yes, no] = [
+    { all: 0, lost: 0 },
+    { all: 0, lost: 0 },
+  ];
+  for (const [i, outputs] of reference.entries()) {
+    const [wanted, given] = [outputs[name]!.data, actual[i]![name]!.data];
+    for (let k = 0; k < wanted.length; k++) {
+      const side = wanted[k]! > 0.5 ? yes : no;
+      side.all++;
+      if (wanted[k]! > 0.5 !== given[k]! > 0.5) side.lost++;
+    }
+  }
+  const sides = [yes, no].filter(({ all }) => all > 0);
+  return sides.reduce((sum, { all, lost }) => sum + lost / all, 0) / Math.max(1, sides.length);
 }
 
 function topAgreement(reference: readonly Outputs[], actual: readonly Outputs[]): number {
@@ -78,8 +119,8 @@ function unlikeness(
   return together === 0 ? 0 : apart / together;
 }
 
-/** The relative RMS error of one output: smooth, so that small harms can be told apart. */
-export function relativeError(
+/** The relative RMS error of one output. */
+function relativeError(
   reference: readonly Outputs[],
   actual: readonly Outputs[],
   name: string,

@@ -2,7 +2,7 @@
 
 import type { Profile } from '@espalier/compiler';
 import { type Graph, macs } from '@espalier/ir';
-import { type Outputs, relativeError } from './agreement.ts';
+import { likenessOf, type Outputs } from './agreement.ts';
 import { choicesOf, type PricedChoice } from './choices.ts';
 import { constrain } from './constrain.ts';
 import { biasOf, type Layer, type NewWeights, withWeights } from './layers.ts';
@@ -37,7 +37,7 @@ const probeSparsity = 0.5;
 
 /** Multiply-adds that measuring an effect may take; some inputs at least, so many at most. */
 const probeMacs = 2e9;
-const fewestProbes = 5;
+const fewestProbes = 8;
 const mostProbes = 32;
 
 /** The choices of a layer, the first of which leaves it as it is. */
@@ -64,7 +64,7 @@ export function study(context: StudyContext, layer: Layer, pin: Pin): StudiedCho
   const count = Math.round(probeMacs / Math.max(1, macs(dense)));
   const probes = calibration.slice(0, Math.min(mostProbes, Math.max(fewestProbes, count)));
   const run = createRun(withWeights(dense, new Map([[layer.node, fitted]])));
-  const effect = meanError(reference.slice(0, probes.length), probes.map(run));
+  const effect = 1 - likenessOf(dense)(reference.slice(0, probes.length), probes.map(run));
   // Squared errors of independent layers add up. The least error that counts keeps the quotient finite.
   const energy = energyOf(layer, rows);
   const least = Math.max(errors[probe]!, 1e-9 * energy, 1e-30);
@@ -102,10 +102,4 @@ function refitAlone(
 function energyOf(layer: Layer, rows: ReturnType<typeof rowsAt>): number {
   const all = { rows: layer.shape.filters, columns: rows.columns, data: layer.weights };
   return product(rows, all).data.reduce((sum, y) => sum + y * y, 0) / rows.rows;
-}
-
-/** The relative error of the outputs, their mean. */
-function meanError(wanted: readonly Outputs[], actual: readonly Outputs[]): number {
-  const names = Object.keys(wanted[0]!);
-  return names.reduce((sum, name) => sum + relativeError(wanted, actual, name), 0) / names.length;
 }

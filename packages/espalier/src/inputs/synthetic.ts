@@ -210,8 +210,8 @@ export function syntheticPicture(width: number, height: number, seed: number): P
   const random = randomSource(Math.imul(seed, 0x9e3779b1));
   kinds[seed % kinds.length]!(canvas, random);
   const exposure = 0.7 + 0.6 * random();
-  const data = Uint8Array.from(canvas.data, (value) =>
-    Math.round(255 * Math.min(1, Math.max(0, exposure * value))),
-  );
+  const data = new Uint8Array(canvas.data.length);
+  for (let i = 0; i < data.length; i++)
+    data[i] = Math.round(255 * Math.min(1, Math.max(0, exposure * canvas.data[i]!)));
   return { width, height, data };
 }
