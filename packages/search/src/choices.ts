@@ -58,6 +58,15 @@ function fastSchemes({ tiled, shape, node }: Layer): readonly Structure[] {
   return [...blocks(8), ...blocks(4), { scheme: 'unstructured', params: {} } as const];
 }
 
+/** The choice that leaves a layer as it is. */
+export const unchanged = (layer: Layer, profile: Profile): PricedChoice => ({
+  scheme: 'none',
+  params: {},
+  sparsity: 0,
+  mask: new Uint8Array(layer.weights.length).fill(1),
+  ...predict(layer, layer.weights, profile),
+});
+
 /**
  * The choices of a layer that are predicted to be faster than the one before them with fewer zeros.
  *
@@ -69,14 +78,7 @@ export function choicesOf(
   profile: Profile,
   pin: Pin = {},
 ): PricedChoice[] {
-  const all: Mask = new Uint8Array(layer.weights.length).fill(1);
-  const dense: PricedChoice = {
-    scheme: 'none',
-    params: {},
-    sparsity: 0,
-    mask: all,
-    ...predict(layer, layer.weights, profile),
-  };
+  const dense = unchanged(layer, profile);
   if (pin.scheme === 'none') return [dense];
   const sparse = schemesFor(layer, pin).flatMap(({ scheme, params }) => {
     const maskAt = maskFor({ scheme, params });

@@ -4,8 +4,8 @@
 import type { Profile } from '@espalier/compiler';
 import type { Graph } from '@espalier/ir';
 import { agreementOf, type Outputs } from './agreement.ts';
-import type { PricedChoice } from './choices.ts';
-import { type Costs, costsOf } from './costs.ts';
+import { type PricedChoice, unchanged } from './choices.ts';
+import { type Costs, costsOf, type Limits } from './costs.ts';
 import { tooFewInputs } from './errors.ts';
 import { type NewWeights, prunableLayers, withLayers } from './layers.ts';
 import { once } from './once.ts';
@@ -23,6 +23,8 @@ export interface Problem {
   /** Default 1. */
   readonly seed?: number;
   readonly pins?: Pins;
+  /** Bounds of the whole network. */
+  readonly limits?: Limits;
   /**
    * How good outputs on the held-out inputs are, more being better; default their agreement with those of the
    * dense network.
@@ -53,6 +55,9 @@ export interface Evaluator {
   attempt(key: string, chosen: readonly Picked[]): Promise<Attempted>;
 }
 
+/** Part of a network's time that a layer takes if it is worth a study. */
+const leastShare = 0.003;
+
 /** Which inputs calibrate, and which judge: turn by turn, since files come sorted by what they show. */
 export const split = <T>(inputs: readonly T[]): { calibration: T[]; heldOut: T[] } => ({
   calibration: inputs.filter((_, i) => i % 2 === 0),
@@ -65,7 +70,7 @@ export const split = <T>(inputs: readonly T[]): { calibration: T[]; heldOut: T[]
  * @throws {EspalierError} TOO_FEW_INPUTS, UNKNOWN_LAYER, BAD_CALIBRATION
  */
 export function createEvaluator(dense: Graph, problem: Problem): Evaluator {
-  const { profile, inputs, seed = 1, pins = {} } = problem;
+  const { profile, inputs, seed = 1, pins = {}, limits = {} } = problem;
   if (inputs.length < 2) throw tooFewInputs(inputs.length);
   const { calibration, heldOut } = split(inputs);
   const layers = prunableLayers(dense);
@@ -81,6 +86,9 @@ export function createEvaluator(dense: Graph, problem: Problem): Evaluator {
     reached = index;
     return walk.advance(index);
   };
+  // Layers that take next to no time are not worth a look, unless there are other bounds than time.
+  const timeCounts = limits.bytes === undefined && limits.memoryBytes === undefined;
+  const denseMs = once(() => costsOf(dense, profile).ms);
   const agreement = agreementOf(dense);
   const score = (outputs: readonly Outputs[]): number =>
     problem.metric ? problem.metric(outputs) : agreement(wanted(), outputs);
@@ -89,8 +97,13 @@ export function createEvaluator(dense: Graph, problem: Problem): Evaluator {
     denseScore: async () => score(wanted()),
     study: async (index) => {
       const layer = layers[index]!;
+      const pin = pinOf(pins, layer);
+      if (timeCounts && pin.sparsity === undefined) {
+        const kept = unchanged(layer, profile);
+        if (kept.ms < leastShare * denseMs()) return [{ ...kept, harm: 0 }];
+      }
       const common = { dense, profile, calibration, reference: reference(), seed: seedOf(index) };
-      return study({ ...common, readings: readingsOf(index) }, layer, pinOf(pins, layer));
+      return study({ ...common, readings: readingsOf(index) }, layer, pin);
     },
     attempt: async (_key, chosen) => {
       const { weights, errors } = recover({ dense, layers, calibration, seedOf }, chosen);

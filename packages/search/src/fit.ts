@@ -1,16 +1,15 @@
 // The story of a fit: layers, their choices, what each would cost, a plan within the limits, weights that
 // make up for the loss, and whether what is left is good enough.
 
-import type { Graph, OpNode } from '@espalier/ir';
-import { masked } from '@espalier/sparsity';
+import type { Graph } from '@espalier/ir';
 import type { Choice } from './choices.ts';
-import { type Costs, costNames, costsOf, eachCost, exceeded, type Limits } from './costs.ts';
+import { type Costs, costsOf, eachCost, exceeded, type Limits } from './costs.ts';
 import { unreachable } from './errors.ts';
 import { type Attempted, createEvaluator, type Evaluator, type Problem } from './evaluator.ts';
-import { type Layer, type NewWeights, prunableLayers, withLayers, withWeights } from './layers.ts';
-import { pick, sum } from './pick.ts';
-import { pinOf } from './pins.ts';
-import { type StrategyName, strategies } from './strategies/index.ts';
+import { type NewWeights, prunableLayers, withLayers } from './layers.ts';
+import { narrow } from './narrow.ts';
+import { planner, type Studied } from './planner.ts';
+import type { StrategyName } from './strategies/index.ts';
 import type { StudiedChoice } from './study.ts';
 
 /** How far a fit is. */
@@ -24,8 +23,6 @@ export interface Progress {
 
 /** What is wished for. */
 export interface FitOptions extends Problem {
-  /** Bounds of the whole network. */
-  readonly limits?: Limits;
   /** How many times as fast as dense, by prediction; without any wish as fast as `drop` allows. */
   readonly speedup?: number;
   /** Allowed loss of the metric on held-out inputs; default 0.01. */
@@ -74,14 +71,8 @@ export interface Fitted {
 /** The boldest speed that is tried where none is asked for. */
 const boldest = 4;
 
-/** Speeds that are closer to each other than this are not told apart. */
-const finest = 1.01;
-
 /** How far a plan may be from a speed that nobody asked for. */
 const slack = 1.03;
-
-/** Times that a plan is tightened where layers together cost more than each alone. */
-const corrections = 3;
 
 /**
  * Fits an optimised graph to a device without training.
@@ -115,9 +106,12 @@ export async function fit(
   const plans = planner(dense, studied, denseCosts, options);
   const tried = new Map<string, Carried>();
   let reason = layers.length === 0 ? 'no layer can be pruned' : 'no plan is faster';
-  /** Carries out the plans for some limits, at once; of each, whether it is good enough. */
-  async function attempt(wishes: readonly Limits[], exact: boolean): Promise<boolean[]> {
-    const found = wishes.map((limits) => plans(limits, exact ? 1 : slack));
+  /** Carries out the plans for some limits, at once. */
+  async function attempt(
+    wishes: readonly Limits[],
+    slack: number,
+  ): Promise<(Carried | undefined)[]> {
+    const found = wishes.map((limits) => plans.within(limits, slack));
     const fresh = new Map<string, readonly StudiedChoice[]>();
     for (const plan of found) if (plan && !tried.has(plan.key)) fresh.set(plan.key, plan.chosen);
     const before = tried.size;
@@ -139,11 +133,19 @@ export async function fit(
       const said = accepted ? reason.replace(/ only$/, '') : reason;
       tell({ phase: 'plans', done: tried.size, total: effort, message: said });
     }
-    return found.map((plan) => (plan && tried.get(plan.key)?.accepted) ?? false);
+    return found.map((plan) => plan && tried.get(plan.key));
   }
 
-  if (asked) await attempt([asked], true);
-  else await narrow(denseCosts.ms, Math.min(boldest, denseCosts.ms / best.ms), effort, attempt);
+  if (asked) await attempt([asked], 1);
+  else {
+    const top = Math.min(boldest, denseCosts.ms / best.ms);
+    const expected = (speed: number) => plans.expected({ ms: denseCosts.ms / speed });
+    await narrow({ top, effort, drop, expected }, async (speeds) => {
+      const wishes = speeds.map((speed) => ({ ms: denseCosts.ms / speed }));
+      const carried = await attempt(wishes, slack);
+      return carried.map((one) => one && denseTrial.score - one.trial.score);
+    });
+  }
   const trials = [...tried.values()].map(({ trial }) => trial);
   const [shipped] = [...tried.values()]
     .filter(({ accepted }) => accepted)
@@ -179,32 +181,6 @@ interface Carried {
   readonly accepted: boolean;
 }
 
-/**
- * Looks for the fastest plan that is good enough: between what is and what is not, two more are tried at once, so
- * that two threads take half as long as one and find the same.
- */
-async function narrow(
-  denseMs: number,
-  top: number,
-  effort: number,
-  attempt: (wishes: readonly Limits[], exact: boolean) => Promise<boolean[]>,
-): Promise<void> {
-  let [good, bad] = [1, top];
-  for (let left = effort; left > 0 && bad / good > finest; left -= 2) {
-    const count = Math.min(2, left);
-    const step = (bad / good) ** (1 / (count + 1));
-    const speeds = Array.from({ length: count }, (_, i) => good * step ** (count - i));
-    const accepted = await attempt(
-      speeds.map((speed) => ({ ms: denseMs / speed })),
-      false,
-    );
-    const first = accepted.indexOf(true);
-    const last = first < 0 ? count - 1 : first - 1;
-    bad = speeds[last] ?? bad;
-    good = speeds[first] ?? good;
-  }
-}
-
 const times = (dense: Costs, { ms }: Costs): string =>
   `${(dense.ms / ms).toFixed(2)} times as fast`;
 
@@ -212,12 +188,6 @@ const quality = ({ metric }: Problem, dense: Trial, { score }: Trial): string =>
   metric
     ? `metric ${score.toFixed(4)} after ${dense.score.toFixed(4)}`
     : `agreement ${score.toFixed(4)}`;
-
-/** A layer with its choices. */
-interface Studied {
-  readonly layer: Layer;
-  readonly choices: readonly StudiedChoice[];
-}
 
 /** The limits that are asked for. */
 function askedOf({ limits = {}, speedup }: FitOptions, { ms }: Costs): Limits | undefined {
@@ -240,64 +210,6 @@ const bestOf = (studied: readonly Studied[], dense: Costs): Costs =>
 function checkReach(limits: Limits, best: Costs, dense: Costs): void {
   const [name] = exceeded(best, limits);
   if (name) throw unreachable(name, limits[name]!, best[name], dense[name]);
-}
-
-/** The choices of a plan, and what tells it from others. */
-interface Plan {
-  readonly key: string;
-  readonly chosen: readonly StudiedChoice[];
-}
-
-/** Makes plans within limits; each is tightened until the whole program keeps them. */
-function planner(
-  dense: Graph,
-  studied: readonly Studied[],
-  denseCosts: Costs,
-  { profile, pins = {}, strategy = 'knapsack' }: FitOptions,
-): (limits: Limits, slack: number) => Plan | undefined {
-  const options = studied.map(({ layer, choices }) => {
-    // Where a sparsity is given by hand, dense is no choice, unless nothing else is faster.
-    const forced = pinOf(pins, layer).sparsity !== undefined && choices.length > 1;
-    return forced ? choices.slice(1) : choices;
-  });
-  const all = studied.map(({ choices }) => choices);
-  const layersDense = sum(
-    all,
-    all.map(() => 0),
-  );
-  // What a whole program needs beyond its layers is much the same from plan to plan.
-  const tightened = new Map(costNames.map((name) => [name, 1]));
-  return (limits, slack) => {
-    let found: StudiedChoice[] | undefined;
-    for (let round = 0; round <= corrections; round++) {
-      const own = Object.fromEntries(
-        costNames.flatMap((name) => {
-          const limit = limits[name];
-          if (limit === undefined) return [];
-          const rest = denseCosts[name] - layersDense[name];
-          return [[name, limit * tightened.get(name)! - rest]];
-        }),
-      );
-      const picked = pick(strategies[strategy], options, own);
-      if (!picked) break;
-      found = options.map((choices, i) => choices[picked[i]!]!);
-      const zeroed = new Map(
-        studied.map(({ layer }, i): [OpNode, NewWeights] => [
-          layer.node,
-          { weights: masked(layer.weights, found![i]!.mask) },
-        ]),
-      );
-      const costs = costsOf(withWeights(dense, zeroed), profile);
-      const allowed = eachCost((name) => slack * (limits[name] ?? Number.POSITIVE_INFINITY));
-      const over = exceeded(costs, allowed);
-      if (over.length === 0) break;
-      for (const name of over)
-        tightened.set(name, (tightened.get(name)! * limits[name]!) / costs[name]);
-    }
-    if (!found || found.every(({ scheme }) => scheme === 'none')) return undefined;
-    const key = found.map((choice, i) => studied[i]!.choices.indexOf(choice)).join();
-    return { key, chosen: found };
-  };
 }
 
 const planned = (

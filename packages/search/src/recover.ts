@@ -30,6 +30,9 @@ export interface Recovered {
 /** Times that outputs which only have to stay below zero are let go where they are. */
 const relaxations = 2;
 
+/** A layer that keeps all weights is left alone where it would learn its rows by heart. */
+const fewestRowsAColumn = 4;
+
 /** Refits the layers of a plan in sequence; layers that keep all weights make up for what came before them. */
 export function recover(
   { dense, layers, calibration, seedOf }: RecoverContext,
@@ -42,6 +45,7 @@ export function recover(
     const { scheme, mask } = chosen[i]!;
     if (scheme === 'none' && weights.size === 0) return 0;
     const places = drawPlaces(layer, calibration.length, seedOf(i));
+    if (scheme === 'none' && places.length < fewestRowsAColumn * columnsOf(layer)) return 0;
     const fitted = refitSeen(layer, before.advance(i), now.advance(i), places, mask);
     now.replace(layer, fitted);
     weights.set(layer.name, { weights: fitted.weights, bias: fitted.bias });

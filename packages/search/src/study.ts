@@ -37,7 +37,7 @@ const probeSparsity = 0.5;
 
 /** Multiply-adds that measuring an effect may take; some inputs at least, so many at most. */
 const probeMacs = 2e9;
-const fewestProbes = 8;
+const fewestProbes = 5;
 const mostProbes = 32;
 
 /** The choices of a layer, the first of which leaves it as it is. */

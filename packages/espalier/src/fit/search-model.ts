@@ -68,14 +68,14 @@ export async function searchModel(setup: SearchSetup): Promise<Searched> {
         setup.preprocessing,
       )
     : found.samples(source);
-  const { seed = 1, pins = {} } = wish;
-  const problem = { profile, inputs, seed, pins };
+  const { seed = 1, pins = {}, limits = {} } = wish;
+  const problem = { profile, inputs, seed, pins, limits };
   const parts = [
     fingerprint(),
     text,
     showProfile(profile),
     task?.sha256 ?? '',
-    JSON.stringify({ seed, pins }),
+    JSON.stringify({ seed, pins, bounded: Object.keys(limits) }),
   ];
   const hash = createHash('sha256').update(JSON.stringify(parts));
   for (const { data } of inputs.flatMap((input) => Object.values(input)))

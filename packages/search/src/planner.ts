@@ -1,0 +1,105 @@
+// From choices to plans: one choice a layer, by a strategy, so that the whole program keeps its limits.
+
+import type { Profile } from '@espalier/compiler';
+import type { Graph, OpNode } from '@espalier/ir';
+import { masked } from '@espalier/sparsity';
+import { type Costs, costNames, costsOf, eachCost, exceeded, type Limits } from './costs.ts';
+import { type Layer, type NewWeights, withWeights } from './layers.ts';
+import { pick, sum } from './pick.ts';
+import { type Pins, pinOf } from './pins.ts';
+import { type StrategyName, strategies } from './strategies/index.ts';
+import type { StudiedChoice } from './study.ts';
+
+/** A layer with its choices. */
+export interface Studied {
+  readonly layer: Layer;
+  readonly choices: readonly StudiedChoice[];
+}
+
+/** How plans are made. */
+export interface PlannerOptions {
+  readonly profile: Profile;
+  readonly pins?: Pins;
+  /** Default `knapsack`. */
+  readonly strategy?: StrategyName;
+}
+
+/** Times that a plan is tightened where layers together cost more than each alone. */
+const corrections = 3;
+
+/** The choices of a plan, and what tells it from others. */
+export interface Plan {
+  readonly key: string;
+  readonly chosen: readonly StudiedChoice[];
+}
+
+/** Makes plans. */
+export interface Planner {
+  /** A plan that the whole program keeps, to a factor of `slack`; `undefined` where there is none that changes anything. */
+  within(limits: Limits, slack: number): Plan | undefined;
+  /** What the least harmful choices within limits are expected to do to the outputs. */
+  expected(limits: Limits): number | undefined;
+}
+
+/** Plans are tightened until the whole program keeps their limits. */
+export function planner(
+  dense: Graph,
+  studied: readonly Studied[],
+  denseCosts: Costs,
+  { profile, pins = {}, strategy = 'knapsack' }: PlannerOptions,
+): Planner {
+  const options = studied.map(({ layer, choices }) => {
+    // Where a sparsity is given by hand, dense is no choice, unless nothing else is faster.
+    const forced = pinOf(pins, layer).sparsity !== undefined && choices.length > 1;
+    return forced ? choices.slice(1) : choices;
+  });
+  const all = studied.map(({ choices }) => choices);
+  const layersDense = sum(
+    all,
+    all.map(() => 0),
+  );
+  // What a whole program needs beyond its layers is much the same from plan to plan.
+  const tightened = new Map(costNames.map((name) => [name, 1]));
+  const choose = (limits: Limits): StudiedChoice[] | undefined => {
+    const own = Object.fromEntries(
+      costNames.flatMap((name) => {
+        const limit = limits[name];
+        if (limit === undefined) return [];
+        const rest = denseCosts[name] - layersDense[name];
+        return [[name, limit * tightened.get(name)! - rest]];
+      }),
+    );
+    const picked = pick(strategies[strategy], options, own);
+    return picked && options.map((choices, i) => choices[picked[i]!]!);
+  };
+  return {
+    within(limits, slack) {
+      let found: StudiedChoice[] | undefined;
+      for (let round = 0; round <= corrections; round++) {
+        const chosen = choose(limits);
+        if (!chosen) break;
+        found = chosen;
+        const zeroed = new Map(
+          studied.map(({ layer }, i): [OpNode, NewWeights] => [
+            layer.node,
+            { weights: masked(layer.weights, chosen[i]!.mask) },
+          ]),
+        );
+        const costs = costsOf(withWeights(dense, zeroed), profile);
+        const allowed = eachCost((name) => slack * (limits[name] ?? Number.POSITIVE_INFINITY));
+        const over = exceeded(costs, allowed);
+        if (over.length === 0) break;
+        for (const name of over)
+          tightened.set(name, (tightened.get(name)! * limits[name]!) / costs[name]);
+      }
+      if (!found || found.every(({ scheme }) => scheme === 'none')) return undefined;
+      const key = found.map((choice, i) => studied[i]!.choices.indexOf(choice)).join();
+      return { key, chosen: found };
+    },
+    expected(limits) {
+      const chosen = choose(limits);
+      // Squared errors of independent layers add up.
+      return chosen && Math.sqrt(chosen.reduce((sum, { harm }) => sum + harm, 0));
+    },
+  };
+}
