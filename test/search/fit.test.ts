@@ -13,6 +13,7 @@ import { agreementOf, costsOf, fit, prunableLayers, strategies } from '@espalier
 import t from 'tap';
 import { cholesky, solveInPlace } from '../../packages/search/src/linear-algebra.ts';
 import { momentsOf } from '../../packages/search/src/moments.ts';
+import { narrow } from '../../packages/search/src/narrow.ts';
 import { refit } from '../../packages/search/src/refit.ts';
 import { centre, drawPlaces, rowsAt } from '../../packages/search/src/rows.ts';
 import { createWalk } from '../../packages/search/src/walk.ts';
@@ -225,6 +226,24 @@ t.test('a refit is the least-squares solution over what is kept', async (t) => {
       }
     t.ok(objective(output, fitted.weights, fitted.bias[output]! + 0.02) > best, 'nor another bias');
   }
+});
+
+t.test('the fastest speed that is good enough is found in few tries', async (t) => {
+  for (const factor of [0.05, 0.4, 1, 3, 20])
+    for (const power of [1, 2, 4]) {
+      const lossOf = (speed: number) => 0.03 * factor * (speed - 1) ** power;
+      const tried: number[] = [];
+      const prospect = { top: 4, effort: 6, drop: 0.01, expected: (s: number) => 0.03 * (s - 1) };
+      await narrow(prospect, async (speeds) => {
+        t.ok(speeds.length === 2 && speeds[0]! > speeds[1]!, 'two at once, the bolder first');
+        tried.push(...speeds);
+        return speeds.map(lossOf);
+      });
+      t.ok(tried.length <= 6, 'no more than allowed');
+      const best = Math.max(1, ...tried.filter((speed) => lossOf(speed) <= 0.01));
+      const wanted = Math.min(4, 1 + (0.01 / (0.03 * factor)) ** (1 / power));
+      t.ok(best > 0.9 * wanted, `${best} of ${wanted}, after ${tried.length}`);
+    }
 });
 
 t.test('a walk sees what a whole run sees', async (t) => {

@@ -50,7 +50,7 @@ export interface InputOptions {
 const mostElements = 2 ** 24;
 /** Multiply-adds of one inference on each of them. */
 const mostMacs = 1e11;
-const fewest = 32;
+const fewest = 48;
 const most = 2048;
 
 /** How many inputs a search looks at. */
