@@ -142,6 +142,7 @@ const quantized: readonly Case[] = [
   fused('', 'QLinearAdd', [...eight, ...other, ...result]),
   fused('', 'QLinearMul', [...eight, ...other, ...result]),
   fused('', 'QLinearSigmoid', [...eight, number(1 / 256), small('uint8', [], 0)]),
+  fused('', 'QLinearSoftmax', [...eight, number(1 / 256), small('uint8', [], 0)], { opset: 13 }),
   fused('', 'QLinearLeakyRelu', [...eight, ...result], { alpha: float(0.1) }),
   fused('', 'QLinearConcat', [...result, ...eight, ...other], { axis: 1 }),
   fused('', 'QLinearGlobalAveragePool', [...image, ...result]),

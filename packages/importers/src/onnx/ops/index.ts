@@ -2,7 +2,9 @@
 
 import type { Importer, Importers } from '../importer.ts';
 import { attentions } from './attention.ts';
+import { bits } from './bits.ts';
 import { casts } from './cast.ts';
+import { patches } from './col2im.ts';
 import { combine } from './combine.ts';
 import { constants } from './constants.ts';
 import { control } from './control.ts';
@@ -13,6 +15,7 @@ import { sampling } from './grid-sample.ts';
 import { integerProducts } from './integer-products.ts';
 import { microsoft } from './microsoft/index.ts';
 import { simplified } from './microsoft/norms.ts';
+import { classical } from './ml/index.ts';
 import { normalizations } from './normalizations.ts';
 import { paddings } from './pad.ts';
 import { places } from './places.ts';
@@ -35,6 +38,7 @@ import { unary } from './unary.ts';
 const importers: Importers = {
   ...simplified,
   ...attentions,
+  ...bits,
   ...casts,
   ...combine,
   ...constants,
@@ -45,6 +49,7 @@ const importers: Importers = {
   ...integerProducts,
   ...normalizations,
   ...paddings,
+  ...patches,
   ...places,
   ...pools,
   ...products,
@@ -65,7 +70,11 @@ const importers: Importers = {
 };
 
 /** Importers by domain, then by name. */
-const domains: Readonly<Record<string, Importers>> = { '': importers, 'com.microsoft': microsoft };
+const domains: Readonly<Record<string, Importers>> = {
+  '': importers,
+  'ai.onnx.ml': classical,
+  'com.microsoft': microsoft,
+};
 
 /** The importer of an operator; `undefined` if there is none. */
 export function importerOf(op: string, domain: string): Importer | undefined {

@@ -168,5 +168,16 @@ export const quantized8: Importers = {
     return site.b.map([x!], { expr });
   }),
   QLinearMul: pairwise('mul'),
+  QLinearSoftmax: {
+    element: (site) => site.element(4),
+    import: (site) => {
+      const x = restored(site, 0);
+      const rank = x.type.shape.length;
+      const axis = resolveAxis(site, site.attributes.int('axis', -1), rank);
+      if (site.attributes.int('opset') < 13 && axis !== rank - 1)
+        throw site.unsupported('a softmax of inner axes');
+      return quantized(site, site.b.softmax(x, { axis }), 3);
+    },
+  },
   QLinearSigmoid: around(1, ({ b }, [x]) => b.scalar('sigmoid', x!)),
 };
