@@ -101,3 +101,53 @@ for (const timeMajor of [true, false])
       t.equal(difference(y!, start(graph).run({ x }).y, tolerance), undefined, 'as compiled');
     },
   );
+
+t.test('an RNN agrees with plain loops', async (t) => {
+  const random = seeded(3);
+  const noise = (...shape: number[]) => {
+    const length = shape.reduce((product, extent) => product * extent, 1);
+    return { shape, data: Float32Array.from({ length }, () => random() * 2 - 1) };
+  };
+  const [w, r, bias] = [noise(hidden, inputs), noise(hidden, hidden), noise(hidden)];
+  const { shape, data } = noise(batch, steps, inputs);
+  const bytes = writeTflite({
+    tensors: [
+      { shape, name: 'x' },
+      w,
+      r,
+      bias,
+      { shape: [batch, hidden], variable: true },
+      { shape: [batch, steps, hidden], name: 'y' },
+    ],
+    operators: [
+      {
+        builtin: 35,
+        options: 31,
+        fields: [[1, 'i8', 4]],
+        inputs: [0, 1, 2, 3, 4],
+        outputs: [5],
+      },
+    ],
+    inputs: [0],
+    outputs: [5],
+  });
+  const x: Tensor = { type: { dtype: 'f32', shape }, data };
+  const graph = importTflite(bytes, { file: 'rnn.tflite' });
+  const { y } = evaluate(graph, { x });
+  const wanted = new Float32Array(batch * steps * hidden);
+  for (let n = 0; n < batch; n++) {
+    let h = new Array<number>(hidden).fill(0);
+    for (let step = 0; step < steps; step++) {
+      const row = n * steps + step;
+      h = h.map((_, k) => {
+        let sum = bias.data[k]!;
+        for (let i = 0; i < inputs; i++) sum += w.data[k * inputs + i]! * data[row * inputs + i]!;
+        for (let i = 0; i < hidden; i++) sum += r.data[k * hidden + i]! * h[i]!;
+        return Math.tanh(sum);
+      });
+      wanted.set(h, row * hidden);
+    }
+  }
+  t.equal(difference({ type: y!.type, data: wanted }, y, tolerance), undefined, 'as imported');
+  t.equal(difference(y!, start(graph).run({ x }).y, tolerance), undefined, 'as compiled');
+});

@@ -8,6 +8,7 @@ import { mediapipe } from './mediapipe.ts';
 import { movers } from './movers.ts';
 import { recurrent } from './recurrent.ts';
 import { reductions } from './reductions.ts';
+import { volumes } from './volumes.ts';
 
 const builtin: Operators = {
   ...convolutions,
@@ -16,6 +17,7 @@ const builtin: Operators = {
   ...movers,
   ...recurrent,
   ...reductions,
+  ...volumes,
 };
 
 /** Operators with a name of their own. */

@@ -61,8 +61,43 @@ function lstm(site: Site): Node {
   return swap(b.reshape(y, { shape: [steps, batch, hidden] }));
 }
 
+const activations: Readonly<Record<number, string>> = { 1: 'Relu', 4: 'Tanh' };
+
+/** A layer of cells without gates over a sequence `[T, N, C]`, or `[N, T, C]`. */
+function rnn(site: Site): Node {
+  const { b, attributes } = site;
+  if (site.value(0)?.quantization || site.value(1)?.quantization)
+    throw site.unsupported('an RNN of codes');
+  const kind = attributes.int('cell_activation', 0);
+  const activation = activations[kind];
+  if (activation === undefined) throw site.unsupported(`the activation ${kind}`);
+  const swap = (x: Node) =>
+    attributes.flag('time_major', false) ? x : b.transpose(x, { perm: [1, 0, 2] });
+  if (site.input(0).type.shape.length !== 3) throw site.bad('operand 0 is no sequence');
+  const x = swap(site.input(0));
+  const [steps = 0, batch = 0] = x.type.shape;
+  const [hidden = 0, inputs = 0] = site.input(1).type.shape;
+  const none = b.expand(b.value(0), { shape: [hidden] });
+  const operands = [
+    x,
+    b.reshape(site.input(1), { shape: [1, hidden, inputs] }),
+    b.reshape(site.input(2), { shape: [1, hidden, hidden] }),
+    b.reshape(b.concat([site.input(3), none], { axis: 0 }), { shape: [1, 2 * hidden] }),
+    undefined,
+    b.reshape(site.input(4), { shape: [1, batch, hidden] }),
+  ];
+  const given = { hidden_size: hidden, activations: [activation] };
+  const y = borrow(site, 'RNN', operands, given);
+  return swap(b.reshape(y, { shape: [steps, batch, hidden] }));
+}
+
 /** Recurrent layers, by name. */
 export const recurrent: Operators = {
+  UNIDIRECTIONAL_SEQUENCE_RNN: {
+    options: { table: 31, fields: { time_major: [0, 'int8'], cell_activation: [1, 'int8'] } },
+    import: rnn,
+    note: 'of floats; states are zeros at the start of every run',
+  },
   UNIDIRECTIONAL_SEQUENCE_LSTM: {
     options: {
       table: 71,
