@@ -76,7 +76,7 @@ async function fitOne(
   const pictures = record.calibration?.() ?? [];
   const preprocessing = pictures.length > 0 ? preprocessingOf(model) : {};
   const shape = pictureShape(input)!;
-  const most = Math.max(16, Math.floor(2 ** 24 / elementCount(input.type.shape)));
+  const most = Math.max(48, Math.floor(2 ** 24 / elementCount(input.type.shape)));
   const samples =
     pictures.length > 0
       ? pictures
