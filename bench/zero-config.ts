@@ -104,7 +104,8 @@ export async function run(words: readonly string[]): Promise<Report> {
     const page = await browser.newPage();
     // What loads this file names functions by a helper, which a page does not have.
     await page.addInitScript('globalThis.__name = (named) => named');
-    await page.goto(server.url).catch(() => undefined); // any page of this origin will do
+    writeFileSync(join(root, 'index.html'), '<!doctype html>');
+    await page.goto(server.url);
     const dense = await write('', 'dense');
     const asked = targets.filter((target) => words.length === 0 || words.includes(target));
     for (const target of asked) {
