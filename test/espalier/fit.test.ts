@@ -1,14 +1,16 @@
 // Models that are fitted while an app is built: searches, plans beside the model, caches, dev servers, CI.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { profileOf, showProfile } from '@espalier/compiler';
+import { compile, latency, parseProfile, profileOf, showProfile } from '@espalier/compiler';
 import { writeOnnx } from '@espalier/importers';
-import { EspalierError } from '@espalier/ir';
+import { EspalierError, randomTensor } from '@espalier/ir';
+import { createRun } from '@espalier/search';
 import t, { type Test } from 'tap';
 import { type BuildOptions, buildModel } from '../../packages/espalier/src/build.ts';
 import { openCache } from '../../packages/espalier/src/cache.ts';
+import { leastTime } from '../../packages/espalier/src/calibrate/time-program.ts';
 import { parseDirectives } from '../../packages/espalier/src/directives.ts';
 import { lockModel } from '../../packages/espalier/src/fit/lock-model.ts';
 import { summarise } from '../../packages/espalier/src/summarise.ts';
@@ -248,16 +250,41 @@ t.test('on this machine a plan has to be faster when it is timed, too', async (t
     delete process.env.ESPALIER_LOCAL_PROFILE;
   });
   const own = query.replace('target=laptop', 'target=local');
-  const profiles = { honest: profile, ofBrowser: { ...profile, engine: 'Chromium 150' } };
-  writeFileSync(process.env.ESPALIER_LOCAL_PROFILE, showProfile(profiles.honest));
+  writeFileSync(process.env.ESPALIER_LOCAL_PROFILE, showProfile(profile));
   const { fit } = await build(folder, {}, own);
   const { measured, accepted, reason } = fit!.plan!;
   t.match(measured, { engine: /Node/, denseMs: Number, ms: Number }, 'it is timed');
   t.equal(accepted, measured!.ms < measured!.denseMs, `and that decides: ${reason}`);
   t.same((await build(folder, {}, own)).fit?.plan?.measured, measured, 'once');
-  writeFileSync(process.env.ESPALIER_LOCAL_PROFILE, showProfile(profiles.ofBrowser));
-  const browser = await build(folder, {}, own);
-  t.equal(browser.fit?.plan?.measured, undefined, 'prices of another engine are not compared');
+});
+
+t.test('this machine is calibrated by the first build that asks for it', async (t) => {
+  const folder = fitProject(t);
+  const file = join(folder, 'cache/local.device.json');
+  process.env.ESPALIER_LOCAL_PROFILE = file;
+  t.teardown(() => {
+    delete process.env.ESPALIER_LOCAL_PROFILE;
+  });
+  const own = query.replace('target=laptop', 'target=local');
+  const lines: string[] = [];
+  const log = (line: string) => lines.push(line);
+  const served = await build(folder, { serve: true, log }, own);
+  t.match(served.fit, { from: 'dense' }, 'while developing the dense network is there at once');
+  t.equal((await failure(build(folder, { frozen: true }, own)))?.code, 'NO_PROFILE', 'nor frozen');
+  t.notOk(existsSync(file), 'nothing has been measured');
+  const both = await Promise.all(['', '&seed=2'].map((more) => build(folder, { log }, own + more)));
+  for (const { fit } of both)
+    t.match(fit?.plan, { device: 'local', source: 'measured' }, 'a plan for this machine');
+  t.equal(lines.length, 1, 'two models wait for one calibration, and one line says so');
+  t.match(lines[0], /calibrated this machine .* in \d+ s/, 'which it is');
+  const profile = parseProfile(readFileSync(file, 'utf8'), file);
+  const { report } = compile(pairedNetwork(), { profile });
+  const run = createRun(pairedNetwork(), { profile });
+  const x = randomTensor({ dtype: 'f32', shape: [1, 8, 24, 24] }, 3);
+  const clock = { now: () => performance.now(), batchMs: 2 };
+  const measured = leastTime(() => void run({ x }), clock) / 1e6;
+  const predicted = latency(report.work, profile).totalMs;
+  t.ok(predicted / measured > 0.3 && predicted / measured < 3, `${predicted} ms for ${measured}`);
 });
 
 t.test('a check compares a build with the committed plan', async (t) => {

@@ -83,7 +83,7 @@ export async function buildModel(
   cache: Cache | undefined,
   options: BuildOptions = {},
 ): Promise<BuiltModel> {
-  const opened = await openBuild(file, directives, options.config);
+  const opened = await openBuild(file, directives, options.config, options);
   const { planning, profile, besides, take } = opened;
   const decision = planning && (await decide(planning, options, opened.isCurrent));
   const inputs = await opened.inputs(decision?.kind !== 'lock' && decision?.kind !== 'dense');

@@ -56,6 +56,13 @@ export const browserStopped = (cause: unknown): EspalierError =>
     cause,
   });
 
+/** The process that calibrates this machine ended before it reported. */
+export const calibrationStopped = (cause: unknown): EspalierError =>
+  new EspalierError('CALIBRATION_STOPPED', 'the calibration of this machine ended early', {
+    hint: 'run `npx espalier calibrate --local`, or name another target',
+    cause,
+  });
+
 /** An option of the command line has a value that it does not take. */
 export const badOption = (name: string, value: string, hint: string): EspalierError =>
   new EspalierError('BAD_OPTION', `--${name} ${value} is not a value of --${name}`, { hint });

@@ -5,8 +5,9 @@ import { realpath } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { type ExternalReader, externalDataIn } from '@espalier/importers';
 import { EspalierError } from '@espalier/ir';
+import { ensureLocalProfile } from './calibrate/local-profile.ts';
 import type { OwnConfig } from './config.ts';
-import { type Directives, normalise } from './directives.ts';
+import { type Directives, directives, normalise } from './directives.ts';
 import { badDirective } from './errors.ts';
 import { lockPath, lockWeightsPath } from './fit/lock.ts';
 import type { Planning } from './fit/plan-model.ts';
@@ -15,7 +16,7 @@ import { wishOf } from './fit/wish.ts';
 import { type CalibrationInputs, findInputs } from './inputs/index.ts';
 import { type External, isCurrent, readModelFile } from './read-model.ts';
 import { onlyShape } from './shapes.ts';
-import { local, readTarget } from './targets.ts';
+import { local, localProfilePath, readTarget, type Target } from './targets.ts';
 
 /** A model and its query, read as far as decisions need. */
 export interface OpenBuild {
@@ -34,35 +35,59 @@ export interface OpenBuild {
   take(): Uint8Array;
 }
 
+/** How a build finds its device. */
+export interface OpenOptions {
+  /** While developing: nobody waits for a calibration. */
+  readonly serve?: boolean | undefined;
+  /** A plan beside the model that was made elsewhere is not checked by calibrating. */
+  readonly frozen?: boolean | undefined;
+  log?(line: string): void;
+}
+
+/** The target; this machine is calibrated where it has to be. */
+async function openTarget(
+  target: string,
+  folder: string,
+  { serve, frozen, log = () => undefined }: OpenOptions,
+): Promise<Target> {
+  if (target === local && !existsSync(localProfilePath())) {
+    // What ships is not decided while developing.
+    if (serve) return readTarget(directives.target.default, folder);
+    if (!frozen) await ensureLocalProfile(log);
+  }
+  return readTarget(target, folder);
+}
+
 /**
  * Reads what a build depends on.
  *
- * @throws {EspalierError} NO_MODEL, NO_PROFILE, BAD_PROFILE, BAD_DIRECTIVE, NO_SAMPLES
+ * @throws {EspalierError} NO_MODEL, NO_PROFILE, BAD_PROFILE, BAD_DIRECTIVE, NO_SAMPLES, CALIBRATION_STOPPED
  */
 export async function openBuild(
   file: string,
-  directives: Directives,
+  given: Directives,
   config: OwnConfig | undefined,
+  options: OpenOptions = {},
 ): Promise<OpenBuild> {
   const { bytes: read, sha256: model } = await readModelFile(file);
   let bytes: Uint8Array | undefined = read;
   const name = basename(file);
   const external = externalDataIn(dirname(await realpath(file)), name);
-  const { profile, file: profileFile } = readTarget(directives.target, dirname(file));
-  const query = normalise(directives);
-  const wish = wishOf(directives, config?.layers ?? {});
-  if (directives.calib && directives.precision !== 'int8' && !wish)
-    throw badDirective('calib', directives.calib, 'only a search or precision=int8 needs inputs');
-  if (wish) onlyShape(directives);
+  const { profile, file: profileFile } = await openTarget(given.target, dirname(file), options);
+  const query = normalise(given);
+  const wish = wishOf(given, config?.layers ?? {});
+  if (given.calib && given.precision !== 'int8' && !wish)
+    throw badDirective('calib', given.calib, 'only a search or precision=int8 needs inputs');
+  if (wish) onlyShape(given);
   const preprocessing = config?.preprocessing ?? {};
   const task = wish && findTask(file);
   let found: CalibrationInputs | undefined;
   const find = async () => {
-    const { calib, seed } = directives;
+    const { calib, seed } = given;
     found ??= await findInputs(calib, dirname(file), { preprocessing, seed });
     return found;
   };
-  const wanted = wish !== undefined || directives.precision === 'int8';
+  const wanted = wish !== undefined || given.precision === 'int8';
   const known = wish && (await find().catch(allowMissing));
   return {
     profile,
@@ -76,7 +101,7 @@ export async function openBuild(
       inputs: known,
       preprocessing,
       task,
-      measure: directives.target === local,
+      measure: given.target === local,
       model,
     },
     inputs: async (needed) => (wanted && (needed || known) ? await find() : undefined),

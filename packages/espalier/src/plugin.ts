@@ -147,6 +147,7 @@ export const espalier: UnpluginInstance<EspalierOptions | undefined, false> = cr
       frozen,
       threads: searchThreads,
       onProgress,
+      log: (line) => log(`${basename(file)}: ${line}`),
     });
   }
 

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import type { SimdModule } from '@espalier/compiler';
 import type { Measurements, Timing } from './measurements.ts';
 import type { Subjects } from './subjects.ts';
-import { timeProgram } from './time-program.ts';
+import { type Clock, timeProgram } from './time-program.ts';
 
 /** The time that this process has had a processor, in ms: others on the machine do not count. */
 function processorMs(): number {
@@ -16,15 +16,17 @@ function processorMs(): number {
  * Times everything here.
  *
  * @param only The one module to time; by default all that Node runs.
+ * @param patience How long, if not as long as usual.
  */
 export async function measureInNode(
   subjects: Subjects,
   onProgress: (done: number, count: number) => void = () => undefined,
   only?: SimdModule,
+  patience: Pick<Clock, 'batchMs' | 'warmMs' | 'patience'> = { batchMs: 1 },
 ): Promise<Measurements> {
   const timings: Record<SimdModule, Timing[]> = { plain: [], relaxed: [] };
   const modules: SimdModule[] = [only ?? 'plain'];
-  const clock = { now: processorMs, batchMs: 1 };
+  const clock = { now: processorMs, ...patience };
   for (let group = 0; group < subjects.count; group++) {
     onProgress(group, subjects.count);
     for (const { id, manner, program, modules: code, file } of subjects.group(group)) {

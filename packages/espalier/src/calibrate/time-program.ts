@@ -21,21 +21,20 @@ export interface Clock {
   now(): number;
   /** A batch of calls lasts at least so long: many ticks of the clock. */
   readonly batchMs: number;
+  /** How long a program runs before it is timed; default 40 ms. */
+  readonly warmMs?: number;
+  /** Batches without a new minimum after which the minimum is believed; default 6. */
+  readonly patience?: number;
 }
 
-/** Batches without a new minimum after which the minimum is believed. */
-const patience = 6;
 const mostBatches = 40;
 const mostCalls = 1e6;
-
-/** How long a program runs before it is timed. */
-const warmMs = 40;
 
 /**
  * The shortest time of one call, in ns: the mean of a batch, and the least of many batches, since whatever
  * else runs on the device only ever adds.
  */
-export function leastTime(call: () => void, { now, batchMs }: Clock): number {
+export function leastTime(call: () => void, { now, batchMs, patience = 6 }: Clock): number {
   let calls = 1;
   let least = Number.POSITIVE_INFINITY;
   let since = 0;
@@ -98,6 +97,7 @@ export async function timeProgram(
     for (const step of steps) step();
   };
   // Engines compile hot functions anew in the background, which takes a while.
+  const { warmMs = 40 } = clock;
   const begin = clock.now();
   for (let round = 0; round < 3 || clock.now() - begin < warmMs; round++) all();
   return manner === 'whole' ? [leastTime(all, clock)] : steps.map((step) => leastTime(step, clock));

@@ -33,7 +33,7 @@ export async function lockModel(
   cache: Cache | undefined,
   options: BuildOptions = {},
 ): Promise<LockedModel> {
-  const opened = await openBuild(file, directives, options.config);
+  const opened = await openBuild(file, directives, options.config, options);
   const { planning } = opened;
   const query = normalise(directives);
   if (!planning) throw nothingToSearch(query);

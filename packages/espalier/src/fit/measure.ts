@@ -1,4 +1,5 @@
 // Times the dense and the fitted network on this machine, turn and turn about: predictions alone do not decide here.
+// Where the machine was calibrated in Chromium as well: its engine is the same, and which is faster does not differ.
 
 import type { Profile } from '@espalier/compiler';
 import { type Graph, randomTensor } from '@espalier/ir';
@@ -7,9 +8,6 @@ import { type Clock, leastTime } from '../calibrate/time-program.ts';
 import type { Measured } from './lock.ts';
 
 const rounds = 3;
-
-/** Whether a profile is of the engine that this process runs on. */
-export const isOwnEngine = ({ engine }: Profile): boolean => engine.startsWith('Node');
 
 /** Times both networks in this process; the least of several rounds, in ms. */
 export function measureBoth(dense: Graph, fitted: Graph, profile: Profile): Measured {

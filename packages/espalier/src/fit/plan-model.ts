@@ -24,6 +24,8 @@ export interface PlanOptions {
   readonly frozen?: boolean | undefined;
   readonly threads?: number | undefined;
   onProgress?(progress: Progress): void;
+  /** Told of what is done once for all builds: the calibration of this machine. */
+  log?(line: string): void;
 }
 
 /** A model that is to fit a device. */

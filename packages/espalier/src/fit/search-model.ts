@@ -10,7 +10,7 @@ import { type CalibrationInputs, exampleSamples, type InputKind } from '../input
 import type { Preprocessing } from '../inputs/preprocess.ts';
 import { openJournal } from './journal.ts';
 import type { Measured } from './lock.ts';
-import { isOwnEngine, measureBoth } from './measure.ts';
+import { measureBoth } from './measure.ts';
 import { openPool, usualThreads } from './pool.ts';
 import { type FoundTask, openTask } from './task.ts';
 import type { Wish } from './wish.ts';
@@ -98,8 +98,7 @@ export async function searchModel(setup: SearchSetup): Promise<Searched> {
     const fitted = await fit(graph, options, pool);
     const kind = task ? 'task' : found.kind;
     const common = { inputs: { kind, count: inputs.length }, evaluations: journal.counts };
-    if (!setup.measure || !fitted.accepted || !isOwnEngine(profile))
-      return { ...fitted, ...common };
+    if (!setup.measure || !fitted.accepted) return { ...fitted, ...common };
     const key = `measured ${JSON.stringify(fitted.shipped)}`;
     // Kept like an evaluation, so that the next build decides alike.
     const measured = await journal.remember(key, async () =>

@@ -43,6 +43,7 @@ export const build: CommandDef<typeof args> = defineCommand({
     const { built, module, files } = await writeModel(model, whole, args.out, projectCache(), {
       frozen: args.frozen,
       onProgress: table.show,
+      log: console.error,
     });
     table.close();
     console.info(summarise(basename(model), built, performance.now() - startMs));

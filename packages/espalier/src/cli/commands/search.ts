@@ -44,7 +44,7 @@ export const search: CommandDef<typeof args> = defineCommand({
     };
     process.once('SIGINT', stop);
     try {
-      const options = { config, threads, onProgress: table.show };
+      const options = { config, threads, onProgress: table.show, log: console.error };
       const locked = await lockModel(file, directives, projectCache(), options);
       table.close();
       const { plan } = locked.entry;
