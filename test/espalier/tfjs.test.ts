@@ -1,6 +1,6 @@
 // TF.js models in a build: recognised by content, weights tracked, layers added, refusals in full.
 
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { surveyTfjs } from '@espalier/importers';
 import { build as bundle } from 'esbuild';
@@ -66,8 +66,13 @@ import plain from './net/model.json';
 globalThis.found = [net.inputs.x.shape, plain.outputs.y.shape, answer];
 `;
 
-async function bundled(t: Test, source: string): Promise<string> {
+async function bundled(
+  t: Test,
+  source: string,
+  add: (folder: string) => void = () => {},
+): Promise<string> {
   const folder = t.testdir();
+  add(folder);
   writeTfjs(join(folder, 'net'), small());
   writeFileSync(join(folder, 'data.json'), '{"answer": 42, "model": {"modelTopology": 1}}');
   writeFileSync(join(folder, 'main.js'), source);
@@ -89,6 +94,31 @@ t.test('a model.json is a model, and other JSON is data', async (t) => {
   t.match(text, /"?answer"?[:=] ?42|answer = 42/, 'data');
   t.match(text, /WebAssembly/, 'a model');
   t.notMatch(text, /weightsManifest/, 'its topology does not ship');
+});
+
+t.test('a script of data is a model where a directive says so', async (t) => {
+  const model = small();
+  const scripts = (folder: string) => {
+    const text = new TextDecoder().decode(model.bytes());
+    const weights = Buffer.from(model.external('weights.bin', 0)).toString('base64');
+    writeFileSync(join(folder, 'model.min.js'), `module.exports=${text}`);
+    writeFileSync(join(folder, 'weights.bin.min.js'), `module.exports="${weights}"`);
+  };
+  const text = await bundled(
+    t,
+    `import net from 'hidden/data/model.min.js?target=wasm'; globalThis.net = net.inputs.x;`,
+    (folder) => {
+      // A package that lists what can be imported, and its data is not in the list.
+      const hidden = join(folder, 'node_modules/hidden');
+      mkdirSync(join(hidden, 'data'), { recursive: true });
+      writeFileSync(join(hidden, 'package.json'), '{"name":"hidden","exports":{".":"./index.js"}}');
+      scripts(join(hidden, 'data'));
+    },
+  );
+  t.match(text, /WebAssembly/, 'a model');
+  t.notMatch(text, /weightsManifest/, 'its topology does not ship');
+  const plain = await bundled(t, `import './model.min.js';`, scripts);
+  t.match(plain, /weightsManifest/, 'a script, where no directive is');
 });
 
 t.test('a survey names every operator that is refused', async (t) => {

@@ -231,6 +231,9 @@ const words = (query: string): [name: string, value: string | undefined][] =>
 export const isForeign = (query: string): boolean =>
   words(query).some(([name, value]) => value === undefined && foreign.includes(name));
 
+/** Whether a query has a directive. */
+export const isOurs = (query: string): boolean => words(query).some(([name]) => isDirective(name));
+
 /** The query as the user wrote it, without what dev servers add. */
 export const ownQuery = (query: string): string =>
   query

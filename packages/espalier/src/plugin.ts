@@ -13,7 +13,13 @@ import { type Adapter, adapters, type Framework } from './adapters/index.ts';
 import { type BuiltModel, buildModel, programsOf } from './build.ts';
 import { openCache } from './cache.ts';
 import { readConfig } from './config.ts';
-import { type DirectiveOptions, isForeign, ownQuery, parseDirectives } from './directives.ts';
+import {
+  type DirectiveOptions,
+  isForeign,
+  isOurs,
+  ownQuery,
+  parseDirectives,
+} from './directives.ts';
 import { explained } from './errors.ts';
 import { runtimeEntry } from './runtime-files.ts';
 import { summarise } from './summarise.ts';
@@ -41,6 +47,9 @@ const modelId = /\.(?:onnx|tflite)(?:\?[^?]*)?$/;
 /** Paths that may be models: what is in the file decides. */
 const perhapsModel = /\.json$/;
 
+/** Scripts may be models too, where a directive says that one is meant: a package may well load its own. */
+const perhapsScript = /(?:^|\/)model[\w.-]*\.[cm]?js$/;
+
 /** What ids of such files end with, so that bundlers do not take them for data. */
 const disguise = '.espalier';
 
@@ -52,8 +61,13 @@ function split(id: string): readonly [path: string, query: string] {
 
 /** Whether an import may be of a model, and not of its URL or its bytes. */
 function mayBeModel(id: string): boolean {
+  return (modelId.test(id) || sharesEnding(id)) && !isForeign(split(id)[1]);
+}
+
+/** Whether the ending of a path is one that other files have too. */
+function sharesEnding(id: string): boolean {
   const [path, query] = split(id);
-  return (modelId.test(id) || perhapsModel.test(path)) && !isForeign(query);
+  return perhapsModel.test(path) || (perhapsScript.test(path) && isOurs(query));
 }
 
 /** Whether an id is one that `resolveId` has given. */
@@ -79,11 +93,14 @@ function locate(path: string, importer: string | undefined): string | undefined 
   const folder = importer ? dirname(split(importer)[0]) : process.cwd();
   if (path.startsWith('.')) return resolve(folder, path);
   if (isAbsolute(path)) return existsSync(path) ? path : undefined;
+  const require = createRequire(join(folder, 'importer.js'));
   try {
-    return createRequire(join(folder, 'importer.js')).resolve(path);
+    return require.resolve(path);
   } catch {
-    // The bundler may know an alias, and says so properly if it does not.
-    return undefined;
+    // Packages list what can be run, and forget data. If it is not there either, the bundler may know an alias, and
+    // says so properly if it does not.
+    const folders = require.resolve.paths(path) ?? [];
+    return folders.map((modules) => join(modules, path)).find((file) => existsSync(file));
   }
 }
 
@@ -161,8 +178,9 @@ export const espalier: UnpluginInstance<EspalierOptions | undefined, false> = cr
       const from = importer && (adapter.importer?.(importer) ?? importer);
       const file = locate(path, from);
       if (!file) return undefined;
-      if (perhapsModel.test(path) && !(await holdsModel(file))) return undefined;
-      const own = perhapsModel.test(path) ? file + disguise : file;
+      const shared = sharesEnding(id);
+      if (shared && !(await holdsModel(file))) return undefined;
+      const own = shared ? file + disguise : file;
       return query ? `${own}?${query}` : own;
     },
 
