@@ -42,7 +42,7 @@ t.test('gives every directive its value or its default', async (t) => {
       scheme: undefined,
       sparsity: undefined,
       seed: 1,
-      effort: 8,
+      effort: 6,
     },
     'several inputs are separated by commas',
   );
