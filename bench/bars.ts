@@ -33,3 +33,6 @@ export const atLeast = (name: string, value: number, limit: number, unit = ''): 
   want: `≥ ${limit}${unit && ` ${unit}`}`,
   holds: value >= limit,
 });
+
+/** A value as a table shows it: four digits. */
+export const digits = (value: number): number => Number(value.toPrecision(4));

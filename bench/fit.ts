@@ -17,14 +17,12 @@ import {
 import { skipWithoutChromium } from '../test/support/browser.ts';
 import { hasSharedData, sharedData } from '../test/support/shared-data.ts';
 import { type ModelCase, modelCases, skeletonCases } from '../test/support/trained-models.ts';
-import { atLeast, atMost, type Bar, type Report, type Row } from './bars.ts';
+import { atLeast, atMost, type Bar, digits, type Report, type Row } from './bars.ts';
 import type { HostName } from './peers/engines.ts';
 import { type FitRecord, fitRecords, type See } from './support/fit-records.ts';
 import { calibratedHost } from './support/host.ts';
 import { median } from './support/networks.ts';
 import { timeBoth } from './support/time-both.ts';
-
-const three = (value: number): number => Number(value.toPrecision(4));
 
 /** How a model's own specification turns bytes into its input. */
 function preprocessingOf(model: string): Preprocessing {
@@ -113,7 +111,7 @@ async function fitOne(
     const see = seeing(dense, preprocessing);
     const own = fitted.accepted ? seeing(fitted.graph, preprocessing) : see;
     scores = { dense: quality.of(see, see), fitted: quality.of(own, see) };
-    const loss = three(scores.dense - scores.fitted);
+    const loss = digits(scores.dense - scores.fitted);
     bars.push(atMost(`${model}, loss`, loss, quality.loss, quality.unit));
   }
   for (const host of hosts) {
@@ -124,19 +122,19 @@ async function fitOne(
       network: model,
       host,
       accepted: fitted.accepted,
-      predicted: three(predicted),
-      measured: three(measured),
-      denseMs: three(ms.dense),
-      fittedMs: three(ms.fitted),
-      agreement: three(fitted.shipped.score),
-      ...(scores && { denseQuality: three(scores.dense), fittedQuality: three(scores.fitted) }),
+      predicted: digits(predicted),
+      measured: digits(measured),
+      denseMs: digits(ms.dense),
+      fittedMs: digits(ms.fitted),
+      agreement: digits(fitted.shipped.score),
+      ...(scores && { denseQuality: digits(scores.dense), fittedQuality: digits(scores.fitted) }),
       unit: quality?.unit ?? '',
-      searchS: three(searchS),
+      searchS: digits(searchS),
     });
-    bars.push(atLeast(`${model} in ${host}, speed-up`, three(measured), record.speedup));
+    bars.push(atLeast(`${model} in ${host}, speed-up`, digits(measured), record.speedup));
     // Timings of equal programs differ by some percent from run to run.
     if (fitted.accepted)
-      bars.push(atLeast(`${model} in ${host}, never slower`, three(measured), 0.97));
+      bars.push(atLeast(`${model} in ${host}, never slower`, digits(measured), 0.97));
   }
   return { rows, bars, errors };
 }
@@ -170,6 +168,6 @@ export async function run(words: readonly string[]): Promise<Report> {
     errors.push(...one.errors);
   }
   if (errors.length > 0)
-    bars.push(atMost('error of predicted speed-ups, median', three(median(errors)), 0.1));
+    bars.push(atMost('error of predicted speed-ups, median', digits(median(errors)), 0.1));
   return { rows, bars };
 }

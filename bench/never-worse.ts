@@ -9,7 +9,7 @@ import { canonical, searchModel } from '../packages/espalier/src/fit/search-mode
 import { findInputs, syntheticSamples } from '../packages/espalier/src/inputs/index.ts';
 import { hasSharedData } from '../test/support/shared-data.ts';
 import { type ModelCase, modelCases } from '../test/support/trained-models.ts';
-import { atLeast, atMost, type Report, type Row } from './bars.ts';
+import { atLeast, atMost, digits, type Report, type Row } from './bars.ts';
 import { calibratedHost } from './support/host.ts';
 import { timeBoth } from './support/time-both.ts';
 
@@ -20,8 +20,6 @@ const leastSpeedup = 0.97;
 
 /** Fresh inputs are few, and agreement is counted on them. */
 const freshInputs = 16;
-
-const three = (value: number): number => Number(value.toPrecision(4));
 
 /** A model with the shapes of its case. */
 function importCase({ file, inputs }: ModelCase): Graph {
@@ -47,15 +45,15 @@ async function fitTo(from: ModelCase, source: Graph, profile: Profile): Promise<
     network: from.model,
     target: profile.name,
     accepted: fitted.accepted,
-    predicted: three(fitted.dense.ms / fitted.shipped.ms),
-    heldOut: three(fitted.shipped.score),
+    predicted: digits(fitted.dense.ms / fitted.shipped.ms),
+    heldOut: digits(fitted.shipped.score),
   };
   if (!fitted.accepted) return common;
   const fresh = syntheticSamples(source, {}, 7).slice(0, freshInputs);
   const score = agreementOf(dense)(fresh.map(createRun(dense)), fresh.map(createRun(fitted.graph)));
-  if (profile.name !== 'local') return { ...common, fresh: three(score) };
+  if (profile.name !== 'local') return { ...common, fresh: digits(score) };
   const ms = await timeBoth('node', from, { dense, fitted: fitted.graph }, profile);
-  return { ...common, fresh: three(score), measured: three(ms.dense / ms.fitted) };
+  return { ...common, fresh: digits(score), measured: digits(ms.dense / ms.fitted) };
 }
 
 /** Every trained network on two phones and on this machine. `--profile file` keeps the calibration. */

@@ -13,7 +13,7 @@ import { modelSize, toTensor } from '../fixtures/apps/text/src/pixels.ts';
 import { modelPath, placeModels } from '../fixtures/models/place-models.ts';
 import { openCache } from '../packages/espalier/src/cache.ts';
 import { launch, serve, skipWithoutChromium } from '../test/support/browser.ts';
-import { atLeast, atMost, type Bar, type Report, type Row } from './bars.ts';
+import { atLeast, atMost, type Bar, digits, type Report, type Row } from './bars.ts';
 import { overlap } from './support/box-overlap.ts';
 import { drawPage } from './support/draw-page.ts';
 import { calibratedHost } from './support/host.ts';
@@ -23,13 +23,11 @@ const shape = `shape=x:1x3x${modelSize.height}x${modelSize.width}`;
 const pages = 24;
 const rounds = 31;
 
-const three = (value: number): number => Number(value.toPrecision(4));
-
 /** Seconds that something takes, and what it gives. */
 async function timed<T>(run: () => Promise<T>): Promise<{ readonly value: T; readonly s: number }> {
   const start = performance.now();
   const value = await run();
-  return { value, s: three((performance.now() - start) / 1000) };
+  return { value, s: digits((performance.now() - start) / 1000) };
 }
 
 /** Times two modules of a served folder, turn and turn about; medians in ms. */
@@ -114,14 +112,14 @@ export async function run(words: readonly string[]): Promise<Report> {
       const names = ['dense', target].map((name) => `${server.url}/${name}/text-detector.js`);
       const [denseMs, fittedMs] = (await timeInPage(page, names)) as [number, number];
       const found = await matches(page, [dense.module, cold.value.module]);
-      const speedup = three(denseMs / fittedMs);
-      const share = three(found.matched / Math.max(1, found.boxes));
+      const speedup = digits(denseMs / fittedMs);
+      const share = digits(found.matched / Math.max(1, found.boxes));
       const reason = cold.value.built.fit?.reason ?? 'not fitted';
       rows.push({
         target,
         reason,
-        denseMs: three(denseMs),
-        fittedMs: three(fittedMs),
+        denseMs: digits(denseMs),
+        fittedMs: digits(fittedMs),
         speedup,
         boxes: found.boxes,
         share,

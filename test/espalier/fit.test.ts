@@ -287,6 +287,20 @@ t.test('this machine is calibrated by the first build that asks for it', async (
   t.ok(predicted / measured > 0.3 && predicted / measured < 3, `${predicted} ms for ${measured}`);
 });
 
+t.test('a calibration that cannot start fails the build, once', async (t) => {
+  const folder = fitProject(t);
+  process.env.ESPALIER_LOCAL_PROFILE = join(folder, 'cache/local.device.json');
+  process.env.NODE_OPTIONS = '--no-such-option';
+  t.teardown(() => {
+    delete process.env.ESPALIER_LOCAL_PROFILE;
+    delete process.env.NODE_OPTIONS;
+  });
+  const own = query.replace('target=laptop', 'target=local');
+  const stopped = await failure(build(folder, {}, own));
+  t.equal(stopped?.code, 'CALIBRATION_STOPPED');
+  await new Promise((done) => setImmediate(done)); // an unhandled rejection would end the process
+});
+
 t.test('a check compares a build with the committed plan', async (t) => {
   const folder = fitProject(t);
   await lock(folder);

@@ -14,6 +14,7 @@ import t from 'tap';
 import { cholesky, solveInPlace } from '../../packages/search/src/linear-algebra.ts';
 import { momentsOf } from '../../packages/search/src/moments.ts';
 import { narrow } from '../../packages/search/src/narrow.ts';
+import { product } from '../../packages/search/src/products.ts';
 import { refit } from '../../packages/search/src/refit.ts';
 import { centre, drawPlaces, rowsAt } from '../../packages/search/src/rows.ts';
 import { createWalk } from '../../packages/search/src/walk.ts';
@@ -191,6 +192,7 @@ t.test('a refit is the least-squares solution over what is kept', async (t) => {
     seen: rows,
     means,
     blocks: momentsOf(layer!, rows),
+    before: product(rows, { rows: 64, columns: rows.columns, data: layer!.weights }),
     wanted: { rows: rows.rows, columns: 64, data: wanted },
   };
   const mask = Uint8Array.from(layer!.weights, (_, i) => (i % 3 === 0 ? 0 : 1));

@@ -22,5 +22,5 @@ export { optimise, pipeline } from './pipeline.ts';
 export { calibrate } from './quantise/calibrate.ts';
 export type { Statistics } from './quantise/codes.ts';
 export { quantise } from './quantise/quantise.ts';
-export type { Sample } from './quantise/run-program.ts';
+export { load, type Run, type Sample } from './run-program.ts';
 export type { KernelPick } from './targets/wasm/choose.ts';

@@ -3,7 +3,8 @@
 import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { modelType, moduleText } from '@espalier/compiler';
-import { type BuiltModel, buildModel, programsOf } from './build.ts';
+import { eachFile } from './adapters/adapter.ts';
+import { type Asset, type BuiltModel, buildModel, programsOf } from './build.ts';
 import { type Cache, replaceFile } from './cache.ts';
 import { readConfig } from './config.ts';
 import { parseDirectives } from './directives.ts';
@@ -40,28 +41,14 @@ export async function writeModel(
     ([name, text]) => [join('espalier-runtime', name), text] as const,
   );
   const url = (name: string) => `new URL(${JSON.stringify(`./${name}`)}, import.meta.url)`;
-  const { plain, relaxed, weights, thread, others } = built;
-  const programs = programsOf(built);
-  const assets = [
-    ...programs.flatMap((one) => [one.plain, one.relaxed]),
-    weights,
-    ...(thread ? [thread] : []),
-  ];
-  const code = moduleText(
-    programs.map(({ program }) => program),
-    './espalier-runtime/index.js',
-    {
-      plain: url(plain.name),
-      relaxed: url(relaxed.name),
-      weights: url(weights.name),
-      thread: thread && url(thread.name),
-      others: others.map((one) => ({ plain: url(one.plain.name), relaxed: url(one.relaxed.name) })),
-    },
-  );
-  const declared = modelType(
-    programs.map(({ program }) => program),
-    './espalier-runtime/index.js',
-  );
+  const programs = programsOf(built).map(({ program }) => program);
+  const assets: Asset[] = [];
+  const urls = await eachFile(built, (asset) => {
+    assets.push(asset);
+    return url(asset.name);
+  });
+  const code = moduleText(programs, './espalier-runtime/index.js', urls);
+  const declared = modelType(programs, './espalier-runtime/index.js');
   const files: readonly (readonly [string, string | Uint8Array])[] = [
     ...runtime,
     ...assets.map(({ name, bytes }) => [name, bytes] as const),

@@ -70,15 +70,16 @@ export const unchanged = (layer: Layer, profile: Profile): PricedChoice => ({
 /**
  * The choices of a layer that are predicted to be faster than the one before them with fewer zeros.
  *
+ * @param dense The layer as it is.
  * @param maskFor The weights to keep, of a scheme at a sparsity.
  */
 export function choicesOf(
   layer: Layer,
+  dense: PricedChoice,
   maskFor: (structure: Structure) => (sparsity: number) => Mask,
   profile: Profile,
   pin: Pin = {},
 ): PricedChoice[] {
-  const dense = unchanged(layer, profile);
   if (pin.scheme === 'none') return [dense];
   const sparse = schemesFor(layer, pin).flatMap(({ scheme, params }) => {
     const maskAt = maskFor({ scheme, params });

@@ -77,8 +77,7 @@ function exactly(
 
 function inOrder(block: Block, target: Float64Array, mask: Mask): Constrained {
   const { columns } = block;
-  // Column j of the factor of H⁻¹ is what the columns from j on take over from column j.
-  const factor = cholesky(block.inverse(), columns);
+  const factor = block.handover();
   const weights = target.slice();
   let error = 0;
   const outputs = target.length / columns;

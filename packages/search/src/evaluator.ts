@@ -98,12 +98,11 @@ export function createEvaluator(dense: Graph, problem: Problem): Evaluator {
     study: async (index) => {
       const layer = layers[index]!;
       const pin = pinOf(pins, layer);
-      if (timeCounts && pin.sparsity === undefined) {
-        const kept = unchanged(layer, profile);
-        if (kept.ms < leastShare * denseMs()) return [{ ...kept, harm: 0 }];
-      }
+      const kept = unchanged(layer, profile);
+      if (timeCounts && pin.sparsity === undefined && kept.ms < leastShare * denseMs())
+        return [{ ...kept, harm: 0 }];
       const common = { dense, profile, calibration, reference: reference(), seed: seedOf(index) };
-      return study({ ...common, readings: readingsOf(index) }, layer, pin);
+      return study({ ...common, readings: readingsOf(index), unchanged: kept }, layer, pin);
     },
     attempt: async (_key, chosen) => {
       const { weights, errors } = recover({ dense, layers, calibration, seedOf }, chosen);

@@ -2,6 +2,7 @@
 
 import {
   type AttrsOf,
+  type Builder,
   type ConstantNode,
   type Graph,
   type Node,
@@ -72,23 +73,25 @@ export interface NewWeights {
   readonly bias?: Float32Array;
 }
 
+/** A layer over other operands and, if given, with other weights. */
+export function reweighted(
+  b: Builder,
+  node: OpNode,
+  inputs: readonly Node[],
+  given: NewWeights | undefined,
+): Node {
+  const operands = node.inputs.map(({ type, name }, i) => {
+    const data = i === 1 ? given?.weights : i === 2 ? given?.bias : undefined;
+    return data ? b.constant({ type, data }, name) : inputs[i]!;
+  });
+  return b.withInputs(node, operands);
+}
+
 /** The graph in which some layers have other weights. */
 export function withWeights(graph: Graph, changed: ReadonlyMap<OpNode, NewWeights>): Graph {
   return rebuild(graph, (node, inputs, b) => {
     const given = node.kind === 'op' ? changed.get(node) : undefined;
-    if (!given || node.kind !== 'op') return undefined;
-    const constant = (index: number, data: Float32Array): Node =>
-      b.constant({ type: node.inputs[index]!.type, data }, node.inputs[index]!.name);
-    return b.withInputs(
-      node,
-      inputs.map((input, i) =>
-        i === 1
-          ? constant(1, given.weights)
-          : i === 2 && given.bias
-            ? constant(2, given.bias)
-            : input,
-      ),
-    );
+    return given && node.kind === 'op' ? reweighted(b, node, inputs, given) : undefined;
   });
 }
 

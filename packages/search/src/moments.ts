@@ -20,9 +20,11 @@ export interface Block {
   readonly columns: number;
   /** Covariance of the columns with the damping, `[columns][columns]`. */
   readonly hessian: Float64Array;
-  /** Its Cholesky factor and its inverse, computed when they are first needed. */
+  /** Its Cholesky factor and its inverse: these and what follows are computed when they are first needed. */
   factor(): Float64Array;
   inverse(): Float64Array;
+  /** The factor of the inverse: column j is what the columns from j on take over from it, if it goes before them. */
+  handover(): Float64Array;
 }
 
 /** The moments of centred rows. */
@@ -43,12 +45,14 @@ function blockOf(rows: Matrix, first: number, end: number): Block {
   const ridge = mean * damping(columns, rows.rows);
   for (let k = 0; k < columns; k++) hessian[k * columns + k]! += ridge || 1;
   const factor = once(() => cholesky(hessian, columns));
+  const inverted = once(() => inverse(factor(), columns));
   return {
     first,
     columns,
     hessian,
     factor,
-    inverse: once(() => inverse(factor(), columns)),
+    inverse: inverted,
+    handover: once(() => cholesky(inverted(), columns)),
   };
 }
 

@@ -82,7 +82,8 @@ function refitSeen(
     wanted.data[i]! += bias[i % bias.length]! + (then?.data[i] ?? 0) - (added?.data[i] ?? 0);
   const seen = rowsAt(layer, inputsOf(pruned), places);
   const means = centre(seen);
-  const observed = { seen, means, blocks: momentsOf(layer, seen), wanted };
+  const before = product(seen, all);
+  const observed = { seen, means, blocks: momentsOf(layer, seen), before, wanted };
   let fitted = refit(layer, observed, mask);
   if (!flatBelowZero) return fitted;
   for (let round = 0; round < relaxations; round++) {

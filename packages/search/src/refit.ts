@@ -25,6 +25,18 @@ export function blockOfWeights(
   return own;
 }
 
+/** Puts a block's part into weights `[O][K]`. */
+export function setBlock(
+  weights: Float32Array | Float64Array,
+  layer: Layer,
+  { first, columns }: Block,
+  own: Float64Array,
+): void {
+  const all = columnsOf(layer);
+  for (let o = 0; o < layer.shape.filters; o++)
+    weights.set(own.subarray(o * columns, (o + 1) * columns), o * all + first);
+}
+
 /** A block's part of a mask. */
 export const blockOfMask = (mask: Mask, layer: Layer, block: Block): Mask =>
   Uint8Array.from(blockOfWeights(mask, layer, block));
@@ -35,6 +47,8 @@ export interface Observed {
   readonly seen: Matrix;
   readonly means: Float64Array;
   readonly blocks: readonly Block[];
+  /** What the layer makes of the centred rows with the weights that it had, `[rows][O]`. */
+  readonly before: Matrix;
   /** Outputs that are wanted of these rows, `[rows][O]`. */
   readonly wanted: Matrix;
 }
@@ -53,12 +67,11 @@ export interface Refitted extends Required<NewWeights> {
  * @param mask `[O][K]`.
  */
 export function refit(layer: Layer, observed: Observed, mask: Mask): Refitted {
-  const { seen, means, blocks, wanted } = observed;
+  const { seen, means, blocks, before, wanted } = observed;
   const outputs = layer.shape.filters;
   const columns = columnsOf(layer);
   const weights = Float64Array.from(layer.weights);
   const middle = meansOf(wanted);
-  const before = product(seen, { rows: outputs, columns, data: layer.weights });
   // What is left to explain, of the centred outputs.
   const rest = new Float32Array(before.data.length);
   let energy = 0;
@@ -77,8 +90,7 @@ export function refit(layer: Layer, observed: Observed, mask: Mask): Refitted {
     const change = Float32Array.from(fitted, (weight, i) => weight - start[i]!);
     const moved = product(own, { rows: outputs, columns: width, data: change });
     for (let i = 0; i < rest.length; i++) rest[i]! -= moved.data[i]!;
-    for (let o = 0; o < outputs; o++)
-      weights.set(fitted.subarray(o * width, (o + 1) * width), o * columns + first);
+    setBlock(weights, layer, block, fitted);
   }
   const bias = Float32Array.from(middle, (mean, o) => {
     let sum = mean;

@@ -10,7 +10,7 @@ import { masksOf } from './masks.ts';
 import { type Block, momentsOf } from './moments.ts';
 import type { Pin } from './pins.ts';
 import { product } from './products.ts';
-import { blockOfMask, blockOfWeights } from './refit.ts';
+import { blockOfMask, blockOfWeights, setBlock } from './refit.ts';
 import { centre, columnsOf, drawPlaces, rowsAt } from './rows.ts';
 import { createRun, type Feeds } from './runner.ts';
 import type { Reading } from './walk.ts';
@@ -30,6 +30,8 @@ export interface StudyContext {
   /** What the layer reads in the dense network. */
   readonly readings: readonly Reading[];
   readonly seed: number;
+  /** The layer as it is, priced. */
+  readonly unchanged: PricedChoice;
 }
 
 /** The sparsity at which a layer's effect on the outputs is measured. */
@@ -42,7 +44,7 @@ const mostProbes = 32;
 
 /** The choices of a layer, the first of which leaves it as it is. */
 export function study(context: StudyContext, layer: Layer, pin: Pin): StudiedChoice[] {
-  const { dense, profile, calibration, reference, readings, seed } = context;
+  const { dense, profile, calibration, reference, readings, seed, unchanged } = context;
   const places = drawPlaces(layer, readings.length, seed);
   const rows = rowsAt(
     layer,
@@ -52,7 +54,7 @@ export function study(context: StudyContext, layer: Layer, pin: Pin): StudiedCho
   const means = centre(rows);
   const blocks = momentsOf(layer, rows);
   const masks = masksOf(layer, blocks);
-  const choices = choicesOf(layer, masks.keep, profile, pin);
+  const choices = choicesOf(layer, unchanged, masks.keep, profile, pin);
   const errors = choices.map(({ scheme, mask }) => (scheme === 'none' ? 0 : masks.errorOf(mask)));
   // What an error of this layer does to the outputs, measured once.
   const distance = (i: number) => Math.abs(choices[i]!.sparsity - probeSparsity);
@@ -82,12 +84,12 @@ function refitAlone(
   const weights = new Float32Array(layer.weights.length);
   for (const block of blocks) {
     const target = blockOfWeights(layer.weights, layer, block);
-    const kept = constrain(block, target, blockOfMask(mask, layer, block)).weights;
-    for (let o = 0; o < layer.shape.filters; o++)
-      weights.set(
-        kept.subarray(o * block.columns, (o + 1) * block.columns),
-        o * columns + block.first,
-      );
+    setBlock(
+      weights,
+      layer,
+      block,
+      constrain(block, target, blockOfMask(mask, layer, block)).weights,
+    );
   }
   const bias = biasOf(layer.node).map((before, o) => {
     let sum = before;

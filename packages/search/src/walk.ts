@@ -10,7 +10,7 @@ import {
   type Tensor,
   topologicalOrder,
 } from '@espalier/ir';
-import type { Layer, NewWeights } from './layers.ts';
+import { type Layer, type NewWeights, reweighted } from './layers.ts';
 import { createRun, type Feeds } from './runner.ts';
 
 /** What a layer reads for one input of the network. */
@@ -96,12 +96,7 @@ function cut(
     return input;
   };
   for (const node of inside) {
-    const given = changed.get(node);
-    const operands = node.inputs.map((input, i) => {
-      const data = i === 1 ? given?.weights : i === 2 ? given?.bias : undefined;
-      return data ? b.constant({ type: input.type, data }, input.name) : operand(input);
-    });
-    became.set(node, b.withInputs(node, operands));
+    became.set(node, reweighted(b, node, node.inputs.map(operand), changed.get(node)));
   }
   const outputs = kept.map((node, i) => ({ name: `y${i}`, node: became.get(node)! }));
   return { graph: { inputs, outputs }, reads };

@@ -1,10 +1,10 @@
 // Which values tensors take: a histogram of each over some inputs, and the range whose codes err least on it.
 
 import { elementCount, type Graph, type Node, type Tensor, topologicalOrder } from '@espalier/ir';
+import type { Run, Sample } from '../run-program.ts';
 import { channelsOf } from './channels.ts';
 import { greatestCode, type Range, type Statistics } from './codes.ts';
 import { quantisedValues } from './regions.ts';
-import type { Run, Sample } from './run-program.ts';
 
 /** Bins of a histogram. */
 const bins = 256;

@@ -8,7 +8,7 @@ import {
   type Tensor,
   type TensorType,
 } from '@espalier/ir';
-import type { Sample } from './run-program.ts';
+import type { Sample } from '../run-program.ts';
 
 /** How many inputs are made. */
 const samples = 4;

@@ -20,11 +20,11 @@ const running = new Map<string, Promise<void>>();
 export async function ensureLocalProfile(log: (line: string) => void): Promise<void> {
   const file = localProfilePath();
   if (existsSync(file)) return;
-  const started = running.get(file) ?? calibrateInto(file, log);
-  running.set(
-    file,
-    started.finally(() => running.delete(file)),
-  );
+  let started = running.get(file);
+  if (!started) {
+    started = calibrateInto(file, log).finally(() => running.delete(file));
+    running.set(file, started);
+  }
   await started;
 }
 

@@ -1,10 +1,10 @@
-// Runs a compiled program where it is built: what calibration reads.
+// Runs a compiled program where it is built: what calibration reads, and what searches measure.
 
 import { allocate, type Tensor } from '@espalier/ir';
 import type { Port, Program, Step } from '@espalier/runtime';
 
 /** A program, its module without relaxed SIMD, and its weights. */
-export interface Runnable {
+interface Runnable {
   readonly program: Program;
   readonly modules: { readonly plain: Uint8Array };
   readonly weights: Uint8Array;
@@ -16,11 +16,15 @@ export type Sample = Readonly<Record<string, Tensor>>;
 /** Runs one inference; the outputs, by name. */
 export type Run = (inputs: Sample) => Readonly<Record<string, Tensor>>;
 
-/** Loads a program. */
-export function load({ program, modules, weights }: Runnable): Run {
+/**
+ * Loads a program.
+ *
+ * @param code The module to run, if not that without relaxed SIMD.
+ */
+export function load({ program, modules, weights }: Runnable, code = modules.plain): Run {
   const memory = new WebAssembly.Memory({ initial: program.pages });
   new Uint8Array(memory.buffer).set(weights, program.weights.byteOffset);
-  const module = new WebAssembly.Module(modules.plain as Uint8Array<ArrayBuffer>);
+  const module = new WebAssembly.Module(code as Uint8Array<ArrayBuffer>);
   const { exports } = new WebAssembly.Instance(module, { e: { m: memory } });
   const functions = exports as Record<string, (...addresses: number[]) => void>;
   const call = ([fn, ...addresses]: Step) => functions[`f${fn}`]!(...addresses);
