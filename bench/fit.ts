@@ -25,7 +25,7 @@ import { median } from './support/networks.ts';
 import { timeBoth } from './support/time-both.ts';
 
 /** How a model's own specification turns bytes into its input. */
-function preprocessingOf(model: string): Preprocessing {
+export function preprocessingOf(model: string): Preprocessing {
   // The shared data is ours to trust; its README says what a spec holds.
   const spec = JSON.parse(readFileSync(sharedData('models', model, 'spec.json'), 'utf8')) as {
     readonly cases: readonly {
