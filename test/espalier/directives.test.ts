@@ -41,6 +41,7 @@ t.test('gives every directive its value or its default', async (t) => {
       drop: 0.01,
       scheme: undefined,
       sparsity: undefined,
+      strategy: 'knapsack',
       seed: 1,
       effort: 6,
     },
@@ -55,7 +56,7 @@ t.test('gives every directive its value or its default', async (t) => {
   t.same(parseDirectives('').weights, 'f32', 'nothing given is the default');
   t.match(
     parseDirectives(
-      'latency=12.5&bytes=300k&memory=1.5M&speedup=2&sparsity=0.7&scheme=kernelBlock',
+      'latency=12.5&bytes=300k&memory=1.5M&speedup=2&sparsity=0.7&scheme=kernelBlock&strategy=rule',
     ),
     {
       latency: 12.5,
@@ -64,6 +65,7 @@ t.test('gives every directive its value or its default', async (t) => {
       speedup: 2,
       sparsity: 0.7,
       scheme: 'kernelBlock',
+      strategy: 'rule',
     },
     'numbers, with units where they are bytes',
   );
@@ -126,6 +128,7 @@ t.test('names the nearest directive or value', async (t) => {
     'drop=-0.1',
     'sparsity=1',
     'scheme=kernelblocks',
+    'strategy=rules',
     'seed=0.5',
     'effort=0',
   ])

@@ -60,6 +60,17 @@ t.test('a device as target means a search, once', async (t) => {
   t.same(again.fit, first.fit, 'and the same reasons');
 });
 
+t.test('a query says which strategy plans', async (t) => {
+  const folder = fitProject(t);
+  const own = 'target=laptop&calib=inputs&strategy=rule&speedup=1.2&drop=1';
+  const built = await build(folder, {}, own);
+  const plan = built.fit?.plan;
+  t.equal(plan?.strategy, 'rule', `${built.fit?.reason}`);
+  t.equal(plan?.accepted, true, 'the plan ships');
+  t.equal(plan?.layers[0]?.scheme, 'none', 'as the rules say, what reads the input stays');
+  t.match(summarise('net.onnx', built, 1), /fitted by rule: /, 'the line says so');
+});
+
 t.test('the same plan and bytes come of one thread or two, in any folder', async (t) => {
   const own = 'target=laptop&drop=0.5&effort=3'; // synthetic inputs, all schemes
   const [a, b] = [fitProject(t), fitProject(t)];

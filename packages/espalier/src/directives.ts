@@ -1,5 +1,6 @@
 // The words of a query, `net.onnx?shape=…&weights=f16`: one table says what each means.
 
+import { type StrategyName, strategies } from '@espalier/search';
 import { type SchemeName, schemes } from '@espalier/sparsity';
 import { badDirective, laterDirective, unknownDirective } from './errors.ts';
 import { didYouMean, nearest } from './nearest.ts';
@@ -49,6 +50,8 @@ export interface Directives {
   readonly scheme: SchemeName | undefined;
   /** In [0, 1). */
   readonly sparsity: number | undefined;
+  /** Who picks what becomes of each layer. */
+  readonly strategy: StrategyName;
   readonly seed: number;
   /** The most plans that are carried out and judged. */
   readonly effort: number;
@@ -71,7 +74,9 @@ const mostThreads = 8;
 
 type Table = { readonly [K in keyof Directives]: Directive<Directives[K]> };
 
-const schemeNames = Object.keys(schemes) as SchemeName[]; // the table's keys
+// The tables' keys.
+const schemeNames = Object.keys(schemes) as SchemeName[];
+const strategyNames = Object.keys(strategies) as StrategyName[];
 
 /** A number that may be left out. */
 const optional = (
@@ -192,6 +197,16 @@ export const directives: Table = {
   sparsity: optional('sparsity', 'the fraction of weights that go: sparsity=0.7', (value) =>
     value >= 0 && value < 1 ? undefined : 'it is at least 0 and less than 1',
   ),
+  strategy: {
+    summary: `who picks what becomes of each layer: ${strategyNames.join(', ')}`,
+    default: 'knapsack',
+    parse(text) {
+      const strategy = strategyNames.find((name) => name === text);
+      if (!strategy) throw badDirective('strategy', text, didYouMean(text, strategyNames));
+      return strategy;
+    },
+    show: (value) => value,
+  },
   seed: {
     summary: 'what random draws of a search start from: seed=1',
     default: 1,

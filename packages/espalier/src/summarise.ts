@@ -25,10 +25,11 @@ export function summarise(name: string, built: BuiltModel, ms: number): string {
 /** What was decided about a device, in a few words. */
 export function describeFit({ plan, reason, from, stale }: FitNote): string {
   if (!plan) return reason;
-  const { dense, shipped, device, source, inputs, accepted } = plan;
+  const { dense, shipped, device, source, inputs, accepted, strategy } = plan;
+  const by = strategy === 'knapsack' ? '' : ` by ${strategy}`;
   const on = `${inputs.count} ${inputs.kind === 'synthetic' ? 'synthetic inputs' : 'inputs'}`;
   const times = `${shipped.ms.toPrecision(3)} ms on ${device} (${source}) instead of ${dense.ms.toPrecision(3)}`;
-  const what = accepted ? `fitted: ${reason}, ${times}` : `dense ships: ${reason}`;
+  const what = accepted ? `fitted${by}: ${reason}, ${times}` : `dense ships: ${reason}`;
   const plans = from === 'lock' ? ', plan beside the model' : '';
   const old = stale ? ` (the plan beside the model is stale: ${stale})` : '';
   return `${what}, judged on ${on}${plans}${old}`;

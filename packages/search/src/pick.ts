@@ -1,36 +1,38 @@
 // A plan within several limits, by a strategy that knows of time only: bytes and memory get a price.
 
 import { type Costs, eachCost, type Limits } from './costs.ts';
-import type { Strategy } from './strategies/strategy.ts';
+import type { Kind } from './kinds.ts';
+import type { Candidate, Strategy } from './strategies/strategy.ts';
 
 /** One choice of a layer. */
-export interface Option extends Costs {
-  readonly harm: number;
-}
+export interface Option extends Candidate, Costs {}
 
-/** Halvings of the price. */
+/** Halvings of the price, or of the time. */
 const rounds = 24;
 
 /**
  * The plan of least harm that a strategy finds within limits; `undefined` where it finds none.
  *
+ * @param kinds Of the layers.
  * @param limits Of the sum over the layers.
  */
 export function pick(
   strategy: Strategy,
   layers: readonly (readonly Option[])[],
+  kinds: readonly Kind[],
   limits: Limits,
 ): number[] | undefined {
   const most = layers.reduce((sum, options) => sum + Math.max(...options.map(({ ms }) => ms)), 0);
   // A little more than all of them: times are rounded up.
   const budgetMs = Math.min(limits.ms ?? Number.POSITIVE_INFINITY, 1.1 * most);
   const scale = layers.flat().reduce((largest, { harm }) => Math.max(largest, harm), 1e-9);
-  const priced = (price: number) =>
+  const priced = (price: number, within = budgetMs) =>
     strategy(
       layers.map((options) =>
-        options.map((option) => ({ ms: option.ms, harm: option.harm + price * shareOf(option) })),
+        options.map((option) => ({ ...option, harm: option.harm + price * shareOf(option) })),
       ),
-      budgetMs,
+      within,
+      kinds,
     );
   /** How much of what is limited an option takes. */
   const shareOf = ({ bytes, memoryBytes }: Costs): number =>
@@ -41,6 +43,22 @@ export function pick(
     const { bytes: mostBytes = Number.POSITIVE_INFINITY } = limits;
     const { memoryBytes: mostMemory = Number.POSITIVE_INFINITY } = limits;
     return bytes <= mostBytes && memoryBytes <= mostMemory;
+  };
+
+  /** Who does not heed prices, or not enough: less time takes more weights away. */
+  const hurried = (price: number): number[] | undefined => {
+    let found: number[] | undefined;
+    let [tight, loose] = [0, 1];
+    for (let round = 0; round < rounds; round++) {
+      const share = (tight + loose) / 2;
+      const picked = priced(price, share * budgetMs);
+      if (picked && fits(picked)) {
+        found = picked;
+        tight = share;
+      } else if (picked) loose = share;
+      else tight = share;
+    }
+    return found;
   };
 
   const free = priced(0);
@@ -55,7 +73,7 @@ export function pick(
       best = picked;
       high = price;
     } else {
-      if (round === 0) return undefined;
+      if (round === 0) return hurried(high);
       low = price;
     }
   }

@@ -4,6 +4,7 @@ import type { Profile } from '@espalier/compiler';
 import type { Graph, OpNode } from '@espalier/ir';
 import { masked } from '@espalier/sparsity';
 import { type Costs, costNames, costsOf, eachCost, exceeded, type Limits } from './costs.ts';
+import { kindsOf } from './kinds.ts';
 import { type Layer, type NewWeights, withWeights } from './layers.ts';
 import { pick, sum } from './pick.ts';
 import { type Pins, pinOf } from './pins.ts';
@@ -53,6 +54,10 @@ export function planner(
     const forced = pinOf(pins, layer).sparsity !== undefined && choices.length > 1;
     return forced ? choices.slice(1) : choices;
   });
+  const kinds = kindsOf(
+    dense,
+    studied.map(({ layer }) => layer),
+  );
   const all = studied.map(({ choices }) => choices);
   const layersDense = sum(
     all,
@@ -69,7 +74,7 @@ export function planner(
         return [[name, limit * tightened.get(name)! - rest]];
       }),
     );
-    const picked = pick(strategies[strategy], options, own);
+    const picked = pick(strategies[strategy], options, kinds, own);
     return picked && options.map((choices, i) => choices[picked[i]!]!);
   };
   return {

@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { type NamedTensors, readSafetensors, writeSafetensors } from '@espalier/importers';
 import { EspalierError } from '@espalier/ir';
-import type { NewWeights, PlannedLayer, Trial } from '@espalier/search';
+import type { NewWeights, PlannedLayer, StrategyName, Trial } from '@espalier/search';
 import { replaceFile } from '../cache.ts';
 import { badLock } from '../errors.ts';
 import type { InputKind } from '../inputs/index.ts';
@@ -38,6 +38,8 @@ export interface PlanRecord {
   /** `agreement`, or `metric` of the task. */
   readonly metric: 'agreement' | 'metric';
   readonly drop: number;
+  /** Who made it. */
+  readonly strategy: StrategyName;
   readonly device: string;
   /** `measured` or `estimated` prices. */
   readonly source: string;

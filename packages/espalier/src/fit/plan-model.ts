@@ -156,6 +156,7 @@ export async function makePlan(
       shipped,
       metric: task ? 'metric' : 'agreement',
       drop: wish.drop ?? 0.01,
+      strategy: wish.strategy ?? 'knapsack',
       device: profile.name,
       source: profile.source,
       inputs,

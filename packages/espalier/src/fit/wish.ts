@@ -5,7 +5,10 @@ import { type Directives, directives } from '../directives.ts';
 import { badDirective } from '../errors.ts';
 
 /** What is wished of a fit, besides the device and the inputs. */
-export type Wish = Pick<FitOptions, 'limits' | 'speedup' | 'drop' | 'effort' | 'seed' | 'pins'>;
+export type Wish = Pick<
+  FitOptions,
+  'limits' | 'speedup' | 'drop' | 'strategy' | 'effort' | 'seed' | 'pins'
+>;
 
 const constraints = ['latency', 'speedup', 'bytes', 'memory', 'scheme', 'sparsity'] as const;
 
@@ -16,7 +19,7 @@ const constraints = ['latency', 'speedup', 'bytes', 'memory', 'scheme', 'sparsit
  * @throws {EspalierError} BAD_DIRECTIVE, for wishes that exclude each other
  */
 export function wishOf(given: Directives, layers: Readonly<Record<string, Pin>>): Wish | undefined {
-  const { latency, speedup, bytes, memory, drop, scheme, sparsity, seed, effort } = given;
+  const { latency, speedup, bytes, memory, drop, scheme, sparsity, strategy, seed, effort } = given;
   const asked = constraints.find((name) => given[name] !== undefined);
   const pinned = Object.keys(layers).length > 0;
   const lossy = drop > 0 && (drop !== directives.drop.default || pinned);
@@ -39,5 +42,5 @@ export function wishOf(given: Directives, layers: Readonly<Record<string, Pin>>)
     ...(sparsity !== undefined && { sparsity }),
     layers,
   };
-  return { limits, ...(speedup !== undefined && { speedup }), drop, effort, seed, pins };
+  return { limits, ...(speedup !== undefined && { speedup }), drop, strategy, effort, seed, pins };
 }

@@ -72,6 +72,7 @@ function section(model: string, figures: PlanFigures): string {
   const { count, kind } = plan.inputs;
   const facts = {
     Device: `${plan.device}, whose prices are ${plan.source}`,
+    Strategy: plan.strategy,
     Inputs: `${count}, ${kinds[kind]}; every second one was held out to judge`,
     Model: identity.model.slice(0, 16),
     Compiler: identity.compiler.slice(0, 16),

@@ -1,12 +1,15 @@
 // The least harm within a budget: a multiple-choice knapsack, by dynamic programming over discrete times.
 
-import type { Strategy } from './strategy.ts';
+import type { Figures } from './strategy.ts';
 
 /** Steps of the budget. Times are rounded up, so that a plan never exceeds it. */
 const steps = 2000;
 
 /** The plan of least total harm whose times fit; `undefined` where none does. */
-export const knapsack: Strategy = (layers, budgetMs) => {
+export const knapsack = (
+  layers: readonly (readonly Figures[])[],
+  budgetMs: number,
+): number[] | undefined => {
   const unit = budgetMs / steps;
   if (!(unit > 0)) return undefined;
   let harm = new Float64Array(steps + 1).fill(0);
