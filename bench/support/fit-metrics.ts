@@ -99,9 +99,28 @@ export function psnrY(
   return 10 * Math.log10(255 ** 2 / (sum / count));
 }
 
-/** Agreement of two sets of things that are found, in percent: 2 · both / (one + other). */
-export function f1(one: ReadonlySet<number>, other: ReadonlySet<number>): number {
-  if (one.size + other.size === 0) return 100;
-  const both = [...one].filter((each) => other.has(each)).length;
-  return (200 * both) / (one.size + other.size);
+/** One thing that a map shows. */
+export interface Peak {
+  readonly map: number;
+  readonly x: number;
+  readonly y: number;
+}
+
+/** Agreement of two lists of peaks, those of one map within `reach` cells being one, in percent: 2 · both / (one + other). */
+export function sharedPeaks(pairs: readonly (readonly [Peak[], Peak[]])[], reach: number): number {
+  let [both, all] = [0, 0];
+  for (const [one, other] of pairs) {
+    const free = new Set(other);
+    for (const peak of one) {
+      const near = [...free]
+        .filter(({ map }) => map === peak.map)
+        .map((each) => ({ each, distance: Math.hypot(each.x - peak.x, each.y - peak.y) }))
+        .sort((a, b) => a.distance - b.distance)[0];
+      if (!near || near.distance > reach) continue;
+      free.delete(near.each);
+      both++;
+    }
+    all += one.length + other.length;
+  }
+  return all === 0 ? 100 : (200 * both) / all;
 }

@@ -3,7 +3,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { writeOnnx } from '@espalier/importers';
+import { importOnnx, writeOnnx } from '@espalier/importers';
 import {
   createBuilder,
   EspalierError,
@@ -11,9 +11,13 @@ import {
   type InputNode,
   randomTensor,
 } from '@espalier/ir';
+import { createRun } from '@espalier/search';
 import { encode } from 'jpeg-js';
 import { PNG } from 'pngjs';
 import t, { type Test } from 'tap';
+import { findBoxes } from '../../fixtures/apps/text/src/boxes.ts';
+import { modelSize, toTensor } from '../../fixtures/apps/text/src/pixels.ts';
+import { modelPath, placeModels } from '../../fixtures/models/place-models.ts';
 import { buildModel } from '../../packages/espalier/src/build.ts';
 import { readConfig } from '../../packages/espalier/src/config.ts';
 import { parseDirectives } from '../../packages/espalier/src/directives.ts';
@@ -342,4 +346,25 @@ t.test('a configuration speaks of all models, and of one', async (t) => {
   t.equal(await code(readConfig(folder, 'net.onnx')), 'UNKNOWN_OPTION_IN', 'misspelt words');
   writeFileSync(config, 'export default 3;');
   t.equal(await code(readConfig(folder, 'net.onnx')), 'BAD_MODULE', 'no configuration');
+});
+
+t.test('a text detector takes made-up writing for text', async (t) => {
+  placeModels();
+  const shape = { x: [1, 3, modelSize.height, modelSize.width] };
+  const graph = importOnnx(readFileSync(modelPath('text-detector.onnx')), {
+    file: 'text',
+    shapes: shape,
+  });
+  const run = createRun(graph);
+  // Pages, and writing over scenes, in both inks: kinds 3 and 4 of 5.
+  for (const seed of [3, 4, 8, 9]) {
+    const { width, height, data } = syntheticPicture(modelSize.width, modelSize.height, seed);
+    const rgba = Uint8Array.from({ length: 4 * width * height }, (_, i) =>
+      i % 4 === 3 ? 255 : data[3 * (i >> 2) + (i % 4)]!,
+    );
+    const x = { type: graph.inputs[0]!.type, data: toTensor(rgba) };
+    const [map] = Object.values(run({ x }));
+    const boxes = findBoxes(map!.data as Float32Array, width); // a network of floats
+    t.ok(boxes.length >= 5, `${boxes.length} lines in picture ${seed}`);
+  }
 });

@@ -14,6 +14,7 @@ export {
   parameterBytes,
 } from './cost.ts';
 export { decompose } from './decompose.ts';
+export { differentiate, type Unfused, unfuse } from './differentiate.ts';
 export { assert, type ErrorDetails, EspalierError, type Location } from './errors.ts';
 export { evaluate, evaluateConstant, evaluateNode } from './evaluate.ts';
 export {

@@ -1,6 +1,7 @@
 // How much two networks agree on the same inputs: the metric where there are no labels.
 
 import type { AttrsOf, Graph, Node, OpNode, Tensor } from '@espalier/ir';
+import { channelsOf, energiesOf, type OutputChannels } from './output-channels.ts';
 import type { Feeds } from './runner.ts';
 
 /** Outputs of one input. */
@@ -22,10 +23,16 @@ function topOf({ data, type: { shape } }: Tensor, row: number): number {
 }
 
 /** Ops that move values without changing them. */
-const moving: readonly OpNode['op'][] = ['reshape', 'transpose', 'slice', 'concat', 'depthToSpace'];
+export const moving: readonly OpNode['op'][] = [
+  'reshape',
+  'transpose',
+  'slice',
+  'concat',
+  'depthToSpace',
+];
 
 /** Whether all values are sigmoids: a map of yes and no, most of which is one of them. */
-function isDecision(node: Node): boolean {
+export function isDecision(node: Node): boolean {
   if (node.kind !== 'op') return false;
   const last =
     node.epilogue ?? (node.op === 'map' ? (node.attrs as AttrsOf<'map'>).expr : undefined);
@@ -41,27 +48,27 @@ export type Agreement = (reference: readonly Outputs[], actual: readonly Outputs
  * outputs of the share of equal decisions, each of yes and no counting half, and of 1 − relative RMS error of all others.
  */
 export function agreementOf({ outputs }: Graph): Agreement {
-  const errorOf = errorsBy(outputs, disagreement);
+  const errorOf = errorsBy(outputs, (node) => (isDecision(node) ? disagreement : relativeError));
   return (reference, actual) =>
     isClassifier(reference[0]!) ? topAgreement(reference, actual) : 1 - errorOf(reference, actual);
 }
 
 /**
  * A smooth measure, so that small harms can be told apart: the mean over the outputs of the overlap of maps of
- * decisions, 1 − Σ|p − q| / Σ(p + q), and of 1 − relative RMS error of all others.
+ * decisions, 1 − Σ|p − q| / Σ(p + q), and of 1 − relative RMS error of all others, the mean of their channels.
  */
 export function likenessOf({ outputs }: Graph): Agreement {
-  const errorOf = errorsBy(outputs, unlikeness);
+  const errorOf = errorsBy(outputs, (node) =>
+    isDecision(node) ? unlikeness : errorByChannel(channelsOf(node)),
+  );
   return (reference, actual) => 1 - errorOf(reference, actual);
 }
 
 type ErrorOf = (reference: readonly Outputs[], actual: readonly Outputs[], name: string) => number;
 
-/** The mean error over the outputs; maps of decisions have one of their own. */
-function errorsBy(outputs: Graph['outputs'], ofDecisions: ErrorOf): Agreement {
-  const own = new Map<string, ErrorOf>(
-    outputs.map(({ name, node }) => [name, isDecision(node) ? ofDecisions : relativeError]),
-  );
+/** The mean error over the outputs. */
+function errorsBy(outputs: Graph['outputs'], measure: (node: Node) => ErrorOf): Agreement {
+  const own = new Map(outputs.map(({ name, node }) => [name, measure(node)]));
   return (reference, actual) => {
     const names = Object.keys(reference[0]!);
     return (
@@ -69,6 +76,22 @@ function errorsBy(outputs: Graph['outputs'], ofDecisions: ErrorOf): Agreement {
     );
   };
 }
+
+/** The mean over the channels of an output of their relative RMS errors. */
+const errorByChannel =
+  (channels: OutputChannels): ErrorOf =>
+  (reference, actual, name) => {
+    const { count, inner } = channels;
+    const energies = energiesOf(reference, name, channels);
+    const errors = new Float64Array(count);
+    for (const [i, outputs] of reference.entries()) {
+      const [wanted, given] = [outputs[name]!.data, actual[i]![name]!.data];
+      for (let k = 0; k < wanted.length; k++)
+        errors[Math.floor(k / inner) % count]! += (wanted[k]! - given[k]!) ** 2;
+    }
+    const relative = errors.map((error, c) => (error === 0 ? 0 : Math.sqrt(error / energies[c]!)));
+    return relative.reduce((sum, error) => sum + error, 0) / count;
+  };
 
 /** The share of decisions that differ, the mean of those that were yes and those that were no. */
 function disagreement(

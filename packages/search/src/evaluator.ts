@@ -12,6 +12,7 @@ import { once } from './once.ts';
 import { checkPins, type Pins, pinOf } from './pins.ts';
 import { recover } from './recover.ts';
 import { createRun, type Feeds } from './runner.ts';
+import { sensitivitiesOf } from './sensitivity.ts';
 import { type StudiedChoice, study } from './study.ts';
 import { createWalk, type Reading, type Walk } from './walk.ts';
 
@@ -93,6 +94,8 @@ export function createEvaluator(dense: Graph, problem: Problem): Evaluator {
   const score = (outputs: readonly Outputs[]): number =>
     problem.metric ? problem.metric(outputs) : agreement(wanted(), outputs);
   const seedOf = (index: number) => seed + index;
+  const sensitivities = once(() => sensitivitiesOf(dense, layers, calibration, reference(), seed));
+  const sensitivityOf = (index: number) => sensitivities()[index];
   return {
     denseScore: async () => score(wanted()),
     study: async (index) => {
@@ -101,11 +104,21 @@ export function createEvaluator(dense: Graph, problem: Problem): Evaluator {
       const kept = unchanged(layer, profile);
       if (timeCounts && pin.sparsity === undefined && kept.ms < leastShare * denseMs())
         return [{ ...kept, harm: 0 }];
-      const common = { dense, profile, calibration, reference: reference(), seed: seedOf(index) };
+      const common = {
+        dense,
+        profile,
+        calibration,
+        reference: reference(),
+        seed: seedOf(index),
+        sensitivity: sensitivityOf(index),
+      };
       return study({ ...common, readings: readingsOf(index), unchanged: kept }, layer, pin);
     },
     attempt: async (_key, chosen) => {
-      const { weights, errors } = recover({ dense, layers, calibration, seedOf }, chosen);
+      const { weights, errors } = recover(
+        { dense, layers, calibration, seedOf, sensitivityOf },
+        chosen,
+      );
       const graph = withLayers(dense, weights);
       const run = createRun(graph);
       return { ...costsOf(graph, profile), weights, errors, score: score(heldOut.map(run)) };

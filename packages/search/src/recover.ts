@@ -9,6 +9,7 @@ import { type Matrix, product } from './products.ts';
 import { type Refitted, refit } from './refit.ts';
 import { centre, columnsOf, drawPlaces, outputsAt, type Place, rowsAt } from './rows.ts';
 import type { Feeds } from './runner.ts';
+import type { Sensitivity } from './sensitivity.ts';
 import { createWalk, type Reading } from './walk.ts';
 
 /** What the layers of a plan are refitted to. */
@@ -18,6 +19,8 @@ export interface RecoverContext {
   readonly calibration: readonly Feeds[];
   /** The seed of a layer's rows. */
   seedOf(index: number): number;
+  /** How much errors of a layer matter. */
+  sensitivityOf(index: number): Sensitivity | undefined;
 }
 
 /** New weights by layer, and how far each is off with them. */
@@ -35,7 +38,7 @@ const fewestRowsAColumn = 4;
 
 /** Refits the layers of a plan in sequence; layers that keep all weights make up for what came before them. */
 export function recover(
-  { dense, layers, calibration, seedOf }: RecoverContext,
+  { dense, layers, calibration, seedOf, sensitivityOf }: RecoverContext,
   chosen: readonly Pick<PricedChoice, 'scheme' | 'mask'>[],
 ): Recovered {
   const before = createWalk(dense, layers, calibration);
@@ -44,7 +47,7 @@ export function recover(
   const errors = layers.map((layer, i) => {
     const { scheme, mask } = chosen[i]!;
     if (scheme === 'none' && weights.size === 0) return 0;
-    const places = drawPlaces(layer, calibration.length, seedOf(i));
+    const places = drawPlaces(layer, calibration.length, seedOf(i), sensitivityOf(i)?.positions);
     if (scheme === 'none' && places.length < fewestRowsAColumn * columnsOf(layer)) return 0;
     const fitted = refitSeen(layer, before.advance(i), now.advance(i), places, mask);
     now.replace(layer, fitted);

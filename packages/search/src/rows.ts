@@ -22,8 +22,21 @@ export interface Place {
 /** Columns of a layer's rows. */
 export const columnsOf = ({ weights, shape }: Layer): number => weights.length / shape.filters;
 
-/** Draws windows of a layer, as many from each input; they depend on the seed and on shapes alone. */
-export function drawPlaces(layer: Layer, inputs: number, seed: number): Place[] {
+/** The part of the rows that is drawn by how much errors there matter; the others are drawn evenly. */
+const pointedShare = 0.5;
+
+/**
+ * Draws windows of a layer: some evenly, as many from each input, and some more often where errors matter more, so
+ * that least squares over the rows weigh them so. They depend on the seed, on shapes and on the sensitivity alone.
+ *
+ * @param sensitivity By input, then by position.
+ */
+export function drawPlaces(
+  layer: Layer,
+  inputs: number,
+  seed: number,
+  sensitivity?: readonly Float32Array[],
+): Place[] {
   const positions = elementCount(layer.node.type.shape) / layer.shape.filters;
   const columns = columnsOf(layer);
   const wanted = Math.min(
@@ -31,16 +44,51 @@ export function drawPlaces(layer: Layer, inputs: number, seed: number): Place[] 
     Math.ceil(mostValues / columns),
     Math.max(fewestRows, rowsAColumn * columns),
   );
-  const each = Math.ceil(wanted / inputs);
   const random = randomSource(seed);
+  const pointed = sensitivity
+    ? drawPointed(sensitivity, Math.round(pointedShare * wanted), random)
+    : [];
+  const each = Math.ceil((wanted - pointed.length) / inputs);
   const drawn = () => Math.min(positions - 1, Math.floor(random() * positions));
-  // In the order of memory, so that neighbours are read together.
-  return Array.from({ length: inputs }, (_, input) =>
+  const even = Array.from({ length: inputs }, (_, input) =>
     (each < positions
-      ? Array.from({ length: each }, drawn).sort((a, b) => a - b)
+      ? Array.from({ length: each }, drawn)
       : Array.from({ length: positions }, (_, position) => position)
     ).map((position) => ({ input, position })),
   ).flat();
+  // In the order of memory, so that neighbours are read together.
+  return [...even, ...pointed].sort((a, b) => a.input - b.input || a.position - b.position);
+}
+
+/** Draws places with a probability in proportion to their sensitivity. */
+function drawPointed(
+  sensitivity: readonly Float32Array[],
+  count: number,
+  random: () => number,
+): Place[] {
+  const positions = sensitivity[0]!.length;
+  const sums = new Float64Array(sensitivity.length * positions);
+  let total = 0;
+  for (const [input, own] of sensitivity.entries())
+    for (const [position, value] of own.entries()) {
+      total += value;
+      sums[input * positions + position] = total;
+    }
+  return Array.from({ length: count }, () => {
+    const at = firstAbove(sums, random() * total);
+    return { input: Math.floor(at / positions), position: at % positions };
+  });
+}
+
+/** The first index whose ascending value exceeds a limit; the last where none does. */
+function firstAbove(ascending: Float64Array, limit: number): number {
+  let [low, high] = [0, ascending.length - 1];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (ascending[middle]! > limit) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 /** The windows at some places, `[places][K]`, K in the order of the weights of one output. */

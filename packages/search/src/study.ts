@@ -13,6 +13,7 @@ import { product } from './products.ts';
 import { blockOfMask, blockOfWeights, setBlock } from './refit.ts';
 import { centre, columnsOf, drawPlaces, rowsAt } from './rows.ts';
 import { createRun, type Feeds } from './runner.ts';
+import type { Sensitivity } from './sensitivity.ts';
 import type { Reading } from './walk.ts';
 
 /** A choice with what it is expected to do to the outputs: 0 is nothing. */
@@ -30,6 +31,8 @@ export interface StudyContext {
   /** What the layer reads in the dense network. */
   readonly readings: readonly Reading[];
   readonly seed: number;
+  /** How much errors of the layer matter; alike everywhere where it is absent. */
+  readonly sensitivity: Sensitivity | undefined;
   /** The layer as it is, priced. */
   readonly unchanged: PricedChoice;
 }
@@ -44,8 +47,9 @@ const mostProbes = 32;
 
 /** The choices of a layer, the first of which leaves it as it is. */
 export function study(context: StudyContext, layer: Layer, pin: Pin): StudiedChoice[] {
-  const { dense, profile, calibration, reference, readings, seed, unchanged } = context;
-  const places = drawPlaces(layer, readings.length, seed);
+  const { dense, profile, calibration, reference, readings, seed, sensitivity, unchanged } =
+    context;
+  const places = drawPlaces(layer, readings.length, seed, sensitivity?.positions);
   const rows = rowsAt(
     layer,
     readings.map(({ x }) => x),
@@ -53,7 +57,7 @@ export function study(context: StudyContext, layer: Layer, pin: Pin): StudiedCho
   );
   const means = centre(rows);
   const blocks = momentsOf(layer, rows);
-  const masks = masksOf(layer, blocks);
+  const masks = masksOf(weighted(layer, sensitivity), blocks);
   const choices = choicesOf(layer, unchanged, masks.keep, profile, pin);
   const errors = choices.map(({ scheme, mask }) => (scheme === 'none' ? 0 : masks.errorOf(mask)));
   // What an error of this layer does to the outputs, measured once.
@@ -68,9 +72,17 @@ export function study(context: StudyContext, layer: Layer, pin: Pin): StudiedCho
   const run = createRun(withWeights(dense, new Map([[layer.node, fitted]])));
   const effect = 1 - likenessOf(dense)(reference.slice(0, probes.length), probes.map(run));
   // Squared errors of independent layers add up. The least error that counts keeps the quotient finite.
-  const energy = energyOf(layer, rows);
+  const energy = energyOf(weighted(layer, sensitivity), rows);
   const least = Math.max(errors[probe]!, 1e-9 * energy, 1e-30);
   return choices.map((choice, i) => ({ ...choice, harm: (effect ** 2 * errors[i]!) / least }));
+}
+
+/** The layer with its outputs scaled by how much errors of each matter. */
+function weighted(layer: Layer, sensitivity: Sensitivity | undefined): Layer {
+  if (!sensitivity) return layer;
+  const columns = columnsOf(layer);
+  const scales = sensitivity.outputs.map(Math.sqrt);
+  return { ...layer, weights: layer.weights.map((w, i) => w * scales[Math.floor(i / columns)]!) };
 }
 
 /** The weights that a choice leaves where everything before the layer stays as it was. */

@@ -2,16 +2,11 @@
 // frequency, plain shapes on gradients, and writing.
 
 import { randomSource } from '@espalier/ir';
+import type { Canvas } from './canvas.ts';
 import type { Picture } from './picture.ts';
+import { drawWriting } from './writing.ts';
 
 type Random = () => number;
-
-/** A canvas of floats in [0, 1], `[height, width, 3]`. */
-interface Canvas {
-  readonly width: number;
-  readonly height: number;
-  readonly data: Float32Array;
-}
 
 const blank = (width: number, height: number): Canvas => ({
   width,
@@ -117,53 +112,21 @@ function drawLeaves(canvas: Canvas, random: Random, count: number): void {
   }
 }
 
-/** Draws a straight stroke with round ends. */
-function drawStroke(
-  { width, height, data }: Canvas,
-  [x0, y0, x1, y1]: readonly [number, number, number, number],
-  radius: number,
-  paint: readonly number[],
-): void {
-  const [dx, dy] = [x1 - x0, y1 - y0];
-  const squared = dx * dx + dy * dy || 1;
-  const [top, bottom] = [Math.min(y0, y1) - radius, Math.max(y0, y1) + radius];
-  const [left, right] = [Math.min(x0, x1) - radius, Math.max(x0, x1) + radius];
-  for (let y = Math.max(0, Math.floor(top)); y < Math.min(height, bottom + 1); y++)
-    for (let x = Math.max(0, Math.floor(left)); x < Math.min(width, right + 1); x++) {
-      const t = Math.min(1, Math.max(0, ((x - x0) * dx + (y - y0) * dy) / squared));
-      const distance = Math.hypot(x - x0 - t * dx, y - y0 - t * dy);
-      // Edges are as soft as a lens makes them.
-      const cover = Math.min(1, Math.max(0, radius + 0.5 - distance));
-      if (cover === 0) continue;
-      const at = 3 * (y * width + x);
-      for (let c = 0; c < 3; c++) data[at + c]! += cover * (paint[c]! - data[at + c]!);
-    }
+/** Grey levels, the mean of a colour's channels. */
+const greyOf = (paint: ArrayLike<number>): number => (paint[0]! + paint[1]! + paint[2]!) / 3;
+
+/** A colour that can be read on another: lighter on dark, darker on light. */
+function inkOn(random: Random, ground: number): number[] {
+  const target =
+    ground > 0.5 ? ground * 0.6 * random() ** 2 : 1 - (1 - ground) * 0.6 * random() ** 2;
+  const own = colour(random);
+  const grey = greyOf(own);
+  return own.map((value) => Math.min(1, Math.max(0, target + 0.6 * (value - grey))));
 }
 
-/** Draws lines of writing: words of letters of few strokes each, which end where strokes of letters do. */
-function drawWriting(canvas: Canvas, random: Random, lines: number, ink: readonly number[]): void {
-  const size = Math.min(canvas.width, canvas.height);
-  let top = 0.02 * size;
-  for (let i = 0; i < lines && top < canvas.height; i++) {
-    const height = Math.max(7, size * (0.025 + 0.05 * random() ** 2));
-    const radius = height * (0.05 + 0.05 * random());
-    const end = canvas.width * (0.4 + 0.6 * random());
-    let left = canvas.width * 0.3 * random();
-    while (left < end) {
-      for (let letters = 2 + Math.floor(8 * random()); letters > 0 && left < end; letters--) {
-        const width = height * (0.4 + 0.3 * random());
-        for (let strokes = 2 + Math.floor(2.5 * random()); strokes > 0; strokes--) {
-          const x = () => left + (width * Math.floor(3 * random())) / 2;
-          const y = () => top + (height * Math.floor(3 * random())) / 2;
-          drawStroke(canvas, [x(), y(), x(), y()], radius, ink);
-        }
-        left += width + height * 0.25;
-      }
-      left += 0.5 * height;
-    }
-    top += height * (1.5 + 1.5 * random());
-  }
-}
+/** The mean grey of a canvas. */
+const meanGrey = ({ data }: Canvas): number =>
+  data.reduce((sum, value) => sum + Math.min(1, Math.max(0, value)), 0) / data.length;
 
 /** An odd number of them: every second picture judges, and should be of every kind. */
 const kinds: readonly ((canvas: Canvas, random: Random) => void)[] = [
@@ -182,24 +145,14 @@ const kinds: readonly ((canvas: Canvas, random: Random) => void)[] = [
     addNoise(canvas, random, 0.05);
   },
   (canvas, random) => {
-    canvas.data.fill(0.75 + 0.2 * random());
-    addNoise(canvas, random, 0.05);
-    drawWriting(
-      canvas,
-      random,
-      40,
-      colour(random).map((value) => 0.4 * value),
-    );
+    addGradient(canvas, random);
+    addNoise(canvas, random, 0.1);
+    drawWriting(canvas, random, 40, inkOn(random, meanGrey(canvas)));
   },
   (canvas, random) => {
     addGradient(canvas, random);
     drawLeaves(canvas, random, 20);
-    drawWriting(
-      canvas,
-      random,
-      12,
-      colour(random).map((value) => (value > 0.5 ? 1 : 0)),
-    );
+    drawWriting(canvas, random, 12, inkOn(random, meanGrey(canvas)));
     addNoise(canvas, random, 0.05);
   },
 ];
