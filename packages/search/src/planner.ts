@@ -28,6 +28,12 @@ export interface PlannerOptions {
 /** Times that a plan is tightened where layers together cost more than each alone. */
 const corrections = 3;
 
+/** What is left of a limit where tightening it has changed nothing. */
+const push = 0.99;
+
+/** Times that a limit is tightened, whether that changes the plan or not. */
+const mostRounds = 40;
+
 /** The choices of a plan, and what tells it from others. */
 export interface Plan {
   readonly key: string;
@@ -80,19 +86,27 @@ export function planner(
   return {
     within(limits, slack) {
       let found: StudiedChoice[] | undefined;
-      for (let round = 0; round <= corrections; round++) {
+      let over: (keyof Costs)[] = [];
+      let costs = denseCosts;
+      for (let compiled = 0, round = 0; compiled <= corrections && round < mostRounds; round++) {
         const chosen = choose(limits);
         if (!chosen) break;
+        if (found && chosen.every((choice, i) => choice === found![i])) {
+          // Strategies that go in large steps need more of a push.
+          for (const name of over) tightened.set(name, push * tightened.get(name)!);
+          continue;
+        }
         found = chosen;
+        compiled++;
         const zeroed = new Map(
           studied.map(({ layer }, i): [OpNode, NewWeights] => [
             layer.node,
             { weights: masked(layer.weights, chosen[i]!.mask) },
           ]),
         );
-        const costs = costsOf(withWeights(dense, zeroed), profile);
+        costs = costsOf(withWeights(dense, zeroed), profile);
         const allowed = eachCost((name) => slack * (limits[name] ?? Number.POSITIVE_INFINITY));
-        const over = exceeded(costs, allowed);
+        over = exceeded(costs, allowed);
         if (over.length === 0) break;
         for (const name of over)
           tightened.set(name, (tightened.get(name)! * limits[name]!) / costs[name]);
