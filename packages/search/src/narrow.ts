@@ -16,6 +16,9 @@ export interface Prospect {
 /** Speeds that are closer to each other than this are not told apart. */
 const finest = 1.04;
 
+/** A plan that loses this part of what it may is as fast as can be told. */
+const closeEnough = 0.85;
+
 /** Speeds among which an expected loss is looked up. */
 const grid = 60;
 
@@ -52,6 +55,7 @@ export async function narrow(
   let good: Try = { speed: 1, loss: 0 };
   let bad: Try = { speed: top * finest, loss: Number.POSITIVE_INFINITY };
   for (let left = effort; left > 0 && bad.speed / good.speed > finest; left -= 2) {
+    if (good.loss > closeEnough * drop) return;
     const expectation = between(good, bad, drop, expectedAt);
     const centre = expectation === undefined ? undefined : speedAt(expectation);
     const guesses =
