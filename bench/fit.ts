@@ -7,7 +7,7 @@ import { elementCount, type Graph, type InputNode } from '@espalier/ir';
 import { createRun } from '@espalier/search';
 import { openCache } from '../packages/espalier/src/cache.ts';
 import { canonical, searchModel } from '../packages/espalier/src/fit/search-model.ts';
-import { syntheticSamples } from '../packages/espalier/src/inputs/index.ts';
+import { type CalibrationInputs, syntheticSamples } from '../packages/espalier/src/inputs/index.ts';
 import type { Picture } from '../packages/espalier/src/inputs/picture.ts';
 import {
   type Preprocessing,
@@ -51,11 +51,40 @@ export function preprocessingOf(model: string): Preprocessing {
 }
 
 /** Runs a graph on pictures. */
-function seeing(graph: Graph, preprocessing: Preprocessing): See {
+export function seeing(graph: Graph, preprocessing: Preprocessing): See {
   const run = createRun(graph);
   const [input] = graph.inputs as [InputNode];
   const shape = pictureShape(input)!;
   return (picture) => run({ [input.name]: pictureTensor(input, shape, [picture], preprocessing) });
+}
+
+/** A network as it was imported, and what it calibrates on. */
+export interface Fitting {
+  readonly source: Graph;
+  readonly inputs: CalibrationInputs;
+  readonly preprocessing: Preprocessing;
+}
+
+/** Reads a network, and pictures for it. */
+export function fittingOf(record: FitRecord, from: ModelCase): Fitting {
+  const source = importOnnx(readFileSync(from.file), {
+    file: from.file,
+    fill: (tensor: string) => from.fill?.(tensor),
+  });
+  const [input] = source.inputs as [InputNode];
+  const pictures = record.calibration?.() ?? [];
+  const preprocessing = pictures.length > 0 ? preprocessingOf(record.model) : {};
+  const shape = pictureShape(input)!;
+  const most = Math.max(48, Math.floor(2 ** 24 / elementCount(input.type.shape)));
+  const samples =
+    pictures.length > 0
+      ? pictures
+          .slice(0, most)
+          .map((p: Picture) => ({ [input.name]: pictureTensor(input, shape, [p], preprocessing) }))
+      : syntheticSamples(source, {}, 1);
+  const kind = pictures.length > 0 ? 'pictures' : 'synthetic';
+  const inputs: CalibrationInputs = { kind, files: [], sha256: '', samples: () => samples };
+  return { source, inputs, preprocessing };
 }
 
 /** Fits, measures and judges one network. */
@@ -66,32 +95,13 @@ async function fitOne(
   hosts: readonly HostName[],
 ): Promise<{ readonly rows: Row[]; readonly bars: Bar[]; readonly errors: number[] }> {
   const { model, quality, wish } = record;
-  const source = importOnnx(readFileSync(from.file), {
-    file: from.file,
-    fill: (tensor: string) => from.fill?.(tensor),
-  });
-  const [input] = source.inputs as [InputNode];
-  const pictures = record.calibration?.() ?? [];
-  const preprocessing = pictures.length > 0 ? preprocessingOf(model) : {};
-  const shape = pictureShape(input)!;
-  const most = Math.max(48, Math.floor(2 ** 24 / elementCount(input.type.shape)));
-  const samples =
-    pictures.length > 0
-      ? pictures
-          .slice(0, most)
-          .map((p: Picture) => ({ [input.name]: pictureTensor(input, shape, [p], preprocessing) }))
-      : syntheticSamples(source, {}, 1);
+  const { source, inputs, preprocessing } = fittingOf(record, from);
   const startMs = performance.now();
   const fitted = await searchModel({
     source,
     profile,
     wish: { ...wish, seed: 1, pins: wish.pins ?? {} },
-    inputs: {
-      kind: pictures.length > 0 ? 'pictures' : 'synthetic',
-      files: [],
-      sha256: '',
-      samples: () => samples,
-    },
+    inputs,
     preprocessing: {},
     task: undefined,
     cache: process.env.ESPALIER_BENCH_CACHE

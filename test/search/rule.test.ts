@@ -143,6 +143,15 @@ t.test(
   },
 );
 
+t.test('what time is left goes to the first layers', async (t) => {
+  const layer = [dense(10), choice('blockColumns', 8, 0.5, 5), choice('blockColumns', 8, 0.75, 3)];
+  const layers = [layer, layer, layer];
+  const kinds = layers.map(() => inner('conv'));
+  t.same(strategies.rule(layers, 15, kinds), [1, 1, 1]);
+  t.same(strategies.rule(layers, 13, kinds), [1, 1, 2]);
+  t.same(strategies.rule(layers, 25, kinds), [0, 0, 1]);
+});
+
 t.test('harm is not looked at', async (t) => {
   const layer = [
     dense(10),

@@ -3,16 +3,16 @@
 import { createHash } from 'node:crypto';
 import { optimise, type Profile, showProfile } from '@espalier/compiler';
 import { digests, type Graph, parse, print } from '@espalier/ir';
-import { type Fitted, fit, type Progress } from '@espalier/search';
+import { type Fitted, fit, type Problem, type Progress } from '@espalier/search';
 import type { Cache } from '../cache.ts';
 import { fingerprint } from '../fingerprint.ts';
 import { type CalibrationInputs, exampleSamples, type InputKind } from '../inputs/index.ts';
 import type { Preprocessing } from '../inputs/preprocess.ts';
-import { openJournal } from './journal.ts';
+import { type Journal, openJournal } from './journal.ts';
 import type { Measured } from './lock.ts';
 import { measureBoth } from './measure.ts';
-import { openPool, usualThreads } from './pool.ts';
-import { type FoundTask, openTask } from './task.ts';
+import { openPool, type Pool, usualThreads } from './pool.ts';
+import { type FoundTask, type OpenTask, openTask } from './task.ts';
 import type { Wish } from './wish.ts';
 
 /** What a search is for. */
@@ -51,12 +51,21 @@ export function canonical(source: Graph): {
   return { graph: parse(text, constants), text, constants };
 }
 
-/**
- * Searches.
- *
- * @throws {EspalierError} as `fit` does, and SEARCH_STOPPED
- */
-export async function searchModel(setup: SearchSetup): Promise<Searched> {
+/** What evaluates for a search. */
+export interface Evaluation {
+  /** As all threads see it. */
+  readonly graph: Graph;
+  readonly problem: Omit<Problem, 'metric'>;
+  readonly task: OpenTask | undefined;
+  readonly journal: Journal;
+  /** To be closed. */
+  readonly pool: Pool;
+}
+
+/** Opens the threads and the journal of a search. */
+export async function openEvaluation(
+  setup: Omit<SearchSetup, 'measure' | 'onProgress'>,
+): Promise<Evaluation> {
   const { source, profile, wish, inputs: found, task, cache } = setup;
   const { graph, text, constants } = canonical(source);
   const opened = task && (await openTask(task.path));
@@ -87,6 +96,17 @@ export async function searchModel(setup: SearchSetup): Promise<Searched> {
     setup.threads ?? usualThreads(),
     journal,
   );
+  return { graph, problem, task: opened, journal, pool };
+}
+
+/**
+ * Searches.
+ *
+ * @throws {EspalierError} as `fit` does, and SEARCH_STOPPED
+ */
+export async function searchModel(setup: SearchSetup): Promise<Searched> {
+  const { profile, wish, inputs: found, task } = setup;
+  const { graph, problem, task: opened, journal, pool } = await openEvaluation(setup);
   try {
     const onProgress = setup.onProgress && { onProgress: setup.onProgress };
     const options = {
@@ -97,7 +117,7 @@ export async function searchModel(setup: SearchSetup): Promise<Searched> {
     };
     const fitted = await fit(graph, options, pool);
     const kind = task ? 'task' : found.kind;
-    const common = { inputs: { kind, count: inputs.length }, evaluations: journal.counts };
+    const common = { inputs: { kind, count: problem.inputs.length }, evaluations: journal.counts };
     if (!setup.measure || !fitted.accepted) return { ...fitted, ...common };
     const key = `measured ${JSON.stringify(fitted.shipped)}`;
     // Kept like an evaluation, so that the next build decides alike.

@@ -83,14 +83,25 @@ function mappingOf(candidates: readonly Candidate[], kind: Kind): Mapping {
   };
 }
 
-/** The rules' plan at the lowest rate that keeps the budget; `undefined` where none does. */
+/**
+ * The rules' plan at the lowest rate that keeps the budget, from which layers go a step back while time is left, the first
+ * ones first; `undefined` where no rate does.
+ */
 export const rule: Strategy = (layers, budgetMs, kinds) => {
   const mappings = layers.map((candidates, i) => mappingOf(candidates, kinds[i]!));
   const rates = new Set([0, ...mappings.flatMap((mapping) => mapping.rates)]);
+  let before: readonly number[] = layers.map(() => 0);
   for (const rate of [...rates].sort((a, b) => a - b)) {
     const picked = mappings.map((mapping) => mapping.at(rate));
-    const ms = picked.reduce((sum, index, i) => sum + layers[i]![index]!.ms, 0);
-    if (ms <= budgetMs) return picked;
+    let ms = picked.reduce((sum, index, i) => sum + layers[i]![index]!.ms, 0);
+    if (ms <= budgetMs)
+      return picked.map((index, i) => {
+        const more = layers[i]![before[i]!]!.ms - layers[i]![index]!.ms;
+        if (ms + more > budgetMs) return index;
+        ms += more;
+        return before[i]!;
+      });
+    before = picked;
   }
   return undefined;
 };
