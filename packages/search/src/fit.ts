@@ -11,6 +11,7 @@ import { narrow } from './narrow.ts';
 import { planner, type Studied } from './planner.ts';
 import type { StrategyName } from './strategies/index.ts';
 import type { StudiedChoice } from './study.ts';
+import { asStudied, type View } from './views.ts';
 
 /** How far a fit is. */
 export interface Progress {
@@ -105,13 +106,17 @@ export async function fit(
 
   const plans = planner(dense, studied, denseCosts, options);
   const tried = new Map<string, Carried>();
-  let reason = layers.length === 0 ? 'no layer can be pruned' : 'no plan is faster';
+  const refusal = ({ trial }: Carried): string =>
+    `at ${times(denseCosts, trial)}: ${quality(options, denseTrial, trial)} only`;
   /** Carries out the plans for some limits, at once. */
   async function attempt(
     wishes: readonly Limits[],
     slack: number,
+    views: readonly View[] = [asStudied],
   ): Promise<(Carried | undefined)[]> {
-    const found = wishes.map((limits) => plans.within(limits, slack));
+    const found = wishes.flatMap((limits) =>
+      views.map((view) => plans.within(limits, slack, view)),
+    );
     const fresh = new Map<string, readonly StudiedChoice[]>();
     for (const plan of found) if (plan && !tried.has(plan.key)) fresh.set(plan.key, plan.chosen);
     const before = tried.size;
@@ -128,15 +133,14 @@ export async function fit(
     );
     for (const [key, one] of carried) {
       tried.set(key, one);
-      const { trial, accepted } = one;
-      reason = `at ${times(denseCosts, trial)}: ${quality(options, denseTrial, trial)} only`;
-      const said = accepted ? reason.replace(/ only$/, '') : reason;
+      const said = refusal(one).replace(one.accepted ? / only$/ : /^$/, '');
       tell({ phase: 'plans', done: tried.size, total: effort, message: said });
     }
     return found.map((plan) => plan && tried.get(plan.key));
   }
 
-  if (asked) await attempt([asked], 1);
+  // One speed is asked for: what is left to find is the best of the plans for it.
+  if (asked) await attempt([asked], 1, plans.views.slice(0, effort));
   else {
     const top = Math.min(boldest, denseCosts.ms / best.ms);
     const expected = (speed: number) => plans.expected({ ms: denseCosts.ms / speed });
@@ -147,9 +151,14 @@ export async function fit(
     });
   }
   const trials = [...tried.values()].map(({ trial }) => trial);
-  const [shipped] = [...tried.values()]
-    .filter(({ accepted }) => accepted)
-    .sort((a, b) => a.trial.ms - b.trial.ms);
+  const keeps = ({ trial }: Carried): boolean => !asked || exceeded(trial, asked).length === 0;
+  const better = (a: Carried, b: Carried): number =>
+    asked
+      ? Number(keeps(b)) - Number(keeps(a)) || b.trial.score - a.trial.score
+      : a.trial.ms - b.trial.ms;
+  const sorted = [...tried.values()].sort(better);
+  const shipped = sorted.find(({ accepted }) => accepted);
+  const refused = asked ? sorted[0] : sorted.at(-1);
   if (shipped)
     return {
       graph: withLayers(dense, shipped.attempted.weights),
@@ -164,7 +173,11 @@ export async function fit(
   return {
     graph: dense,
     accepted: false,
-    reason,
+    reason: refused
+      ? refusal(refused)
+      : layers.length === 0
+        ? 'no layer can be pruned'
+        : 'no plan is faster',
     plan: [],
     weights: new Map(),
     dense: denseTrial,

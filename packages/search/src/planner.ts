@@ -10,6 +10,7 @@ import { pick, sum } from './pick.ts';
 import { type Pins, pinOf } from './pins.ts';
 import { type StrategyName, strategies } from './strategies/index.ts';
 import type { StudiedChoice } from './study.ts';
+import { asStudied, seenBy, type View, viewsOf } from './views.ts';
 
 /** A layer with its choices. */
 export interface Studied {
@@ -42,8 +43,10 @@ export interface Plan {
 
 /** Makes plans. */
 export interface Planner {
+  /** Ways to look at the choices, the plain one first; only that one where the strategy does not look at harms. */
+  readonly views: readonly View[];
   /** A plan that the whole program keeps, to a factor of `slack`; `undefined` where there is none that changes anything. */
-  within(limits: Limits, slack: number): Plan | undefined;
+  within(limits: Limits, slack: number, view?: View): Plan | undefined;
   /** What the least harmful choices within limits are expected to do to the outputs. */
   expected(limits: Limits): number | undefined;
 }
@@ -70,8 +73,14 @@ export function planner(
     all.map(() => 0),
   );
   // What a whole program needs beyond its layers is much the same from plan to plan.
-  const tightened = new Map(costNames.map((name) => [name, 1]));
-  const choose = (limits: Limits): StudiedChoice[] | undefined => {
+  const tightenings = new Map<View, Map<keyof Costs, number>>();
+  const tighteningOf = (view: View): Map<keyof Costs, number> => {
+    const own = tightenings.get(view) ?? new Map(costNames.map((name) => [name, 1]));
+    tightenings.set(view, own);
+    return own;
+  };
+  const choose = (limits: Limits, view: View): StudiedChoice[] | undefined => {
+    const tightened = tighteningOf(view);
     const own = Object.fromEntries(
       costNames.flatMap((name) => {
         const limit = limits[name];
@@ -80,16 +89,19 @@ export function planner(
         return [[name, limit * tightened.get(name)! - rest]];
       }),
     );
-    const picked = pick(strategies[strategy], options, kinds, own);
-    return picked && options.map((choices, i) => choices[picked[i]!]!);
+    const seen = seenBy(view, options);
+    const picked = pick(strategies[strategy], seen, kinds, own);
+    return picked && seen.map((choices, i) => choices[picked[i]!]!.choice);
   };
   return {
-    within(limits, slack) {
+    views: strategy === 'knapsack' ? viewsOf(options.flat()) : [asStudied],
+    within(limits, slack, view = asStudied) {
+      const tightened = tighteningOf(view);
       let found: StudiedChoice[] | undefined;
       let over: (keyof Costs)[] = [];
       let costs = denseCosts;
       for (let compiled = 0, round = 0; compiled <= corrections && round < mostRounds; round++) {
-        const chosen = choose(limits);
+        const chosen = choose(limits, view);
         if (!chosen) break;
         if (found && chosen.every((choice, i) => choice === found![i])) {
           // Strategies that go in large steps need more of a push.
@@ -116,7 +128,7 @@ export function planner(
       return { key, chosen: found };
     },
     expected(limits) {
-      const chosen = choose(limits);
+      const chosen = choose(limits, asStudied);
       // Squared errors of independent layers add up.
       return chosen && Math.sqrt(chosen.reduce((sum, { harm }) => sum + harm, 0));
     },
