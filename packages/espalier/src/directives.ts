@@ -78,6 +78,23 @@ type Table = { readonly [K in keyof Directives]: Directive<Directives[K]> };
 const schemeNames = Object.keys(schemes) as SchemeName[];
 const strategyNames = Object.keys(strategies) as StrategyName[];
 
+/** One of some names. */
+const oneOf = <T extends string, D extends T | undefined>(
+  name: string,
+  summary: string,
+  names: readonly T[],
+  fallback: D,
+): Directive<T | D> => ({
+  summary,
+  default: fallback,
+  parse(text) {
+    const found = names.find((one) => one === text);
+    if (!found) throw badDirective(name, text, didYouMean(text, names));
+    return found;
+  },
+  show: (value) => value ?? '',
+});
+
 /** A number that may be left out. */
 const optional = (
   name: string,
@@ -123,16 +140,12 @@ export const directives: Table = {
     },
     show: (value) => value.join(','),
   },
-  weights: {
-    summary: 'how weights are shipped: f32, f16 or int8 with a scale for each channel',
-    default: 'f32',
-    parse(text) {
-      const format = weightFormats.find((name) => name === text);
-      if (!format) throw badDirective('weights', text, didYouMean(text, weightFormats));
-      return format;
-    },
-    show: (value) => value,
-  },
+  weights: oneOf(
+    'weights',
+    'how weights are shipped: f32, f16 or int8 with a scale for each channel',
+    weightFormats,
+    'f32',
+  ),
   exact: {
     summary: 'convolutions as plain sums, without Winograd: true or false',
     default: false,
@@ -153,17 +166,12 @@ export const directives: Table = {
     },
     show: String,
   },
-  precision: {
-    summary:
-      'what layers are computed in: f32, or int8 with codes calibrated on the inputs of calib',
-    default: 'f32',
-    parse(text) {
-      const precision = precisions.find((name) => name === text);
-      if (!precision) throw badDirective('precision', text, didYouMean(text, precisions));
-      return precision;
-    },
-    show: (value) => value,
-  },
+  precision: oneOf(
+    'precision',
+    'what layers are computed in: f32, or int8 with codes calibrated on the inputs of calib',
+    precisions,
+    'f32',
+  ),
   calib: {
     summary:
       'inputs to calibrate on: pictures, .npy files, a folder of either, or a module, relative to the model',
@@ -184,29 +192,21 @@ export const directives: Table = {
       numberOf('drop', text, (value) => (value >= 0 ? undefined : 'it is at least 0')),
     show: String,
   },
-  scheme: {
-    summary: `how weights are pruned: ${schemeNames.join(', ')}`,
-    default: undefined,
-    parse(text) {
-      const scheme = schemeNames.find((name) => name === text);
-      if (!scheme) throw badDirective('scheme', text, didYouMean(text, schemeNames));
-      return scheme;
-    },
-    show: (value) => value ?? '',
-  },
+  scheme: oneOf(
+    'scheme',
+    `how weights are pruned: ${schemeNames.join(', ')}`,
+    schemeNames,
+    undefined,
+  ),
   sparsity: optional('sparsity', 'the fraction of weights that go: sparsity=0.7', (value) =>
     value >= 0 && value < 1 ? undefined : 'it is at least 0 and less than 1',
   ),
-  strategy: {
-    summary: `who picks what becomes of each layer: ${strategyNames.join(', ')}`,
-    default: 'knapsack',
-    parse(text) {
-      const strategy = strategyNames.find((name) => name === text);
-      if (!strategy) throw badDirective('strategy', text, didYouMean(text, strategyNames));
-      return strategy;
-    },
-    show: (value) => value,
-  },
+  strategy: oneOf(
+    'strategy',
+    `who picks what becomes of each layer: ${strategyNames.join(', ')}`,
+    strategyNames,
+    'knapsack',
+  ),
   seed: {
     summary: 'what random draws of a search start from: seed=1',
     default: 1,

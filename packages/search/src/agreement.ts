@@ -1,7 +1,7 @@
 // How much two networks agree on the same inputs: the metric where there are no labels.
 
-import type { AttrsOf, Graph, Node, OpNode, Tensor } from '@espalier/ir';
-import { channelsOf, energiesOf, type OutputChannels } from './output-channels.ts';
+import type { AttrsOf, Graph, Node, OpNode, Scalar, Tensor } from '@espalier/ir';
+import { channelAt, channelsOf, energiesOf, type OutputChannels } from './output-channels.ts';
 import type { Feeds } from './runner.ts';
 
 /** Outputs of one input. */
@@ -31,12 +31,16 @@ export const moving: readonly OpNode['op'][] = [
   'depthToSpace',
 ];
 
+/** What a sigmoid is taken of; `undefined` for all other expressions. */
+export const sigmoidOperand = (expr: Scalar): Scalar | undefined =>
+  expr.kind === 'call' && expr.fn === 'sigmoid' ? expr.args[0] : undefined;
+
 /** Whether all values are sigmoids: a map of yes and no, most of which is one of them. */
 export function isDecision(node: Node): boolean {
   if (node.kind !== 'op') return false;
   const last =
     node.epilogue ?? (node.op === 'map' ? (node.attrs as AttrsOf<'map'>).expr : undefined);
-  if (last) return last.kind === 'call' && last.fn === 'sigmoid';
+  if (last) return sigmoidOperand(last) !== undefined;
   return moving.includes(node.op) && node.inputs.every(isDecision);
 }
 
@@ -81,13 +85,13 @@ function errorsBy(outputs: Graph['outputs'], measure: (node: Node) => ErrorOf): 
 const errorByChannel =
   (channels: OutputChannels): ErrorOf =>
   (reference, actual, name) => {
-    const { count, inner } = channels;
+    const { count } = channels;
     const energies = energiesOf(reference, name, channels);
     const errors = new Float64Array(count);
     for (const [i, outputs] of reference.entries()) {
       const [wanted, given] = [outputs[name]!.data, actual[i]![name]!.data];
       for (let k = 0; k < wanted.length; k++)
-        errors[Math.floor(k / inner) % count]! += (wanted[k]! - given[k]!) ** 2;
+        errors[channelAt(channels, k)]! += (wanted[k]! - given[k]!) ** 2;
     }
     const relative = errors.map((error, c) => (error === 0 ? 0 : Math.sqrt(error / energies[c]!)));
     return relative.reduce((sum, error) => sum + error, 0) / count;

@@ -7,9 +7,10 @@ import { agreementOf, type Outputs } from './agreement.ts';
 import { type PricedChoice, unchanged } from './choices.ts';
 import { type Costs, costsOf, type Limits } from './costs.ts';
 import { tooFewInputs } from './errors.ts';
-import { type NewWeights, prunableLayers, withLayers } from './layers.ts';
+import { type Layer, type NewWeights, prunableLayers, withLayers } from './layers.ts';
 import { once } from './once.ts';
 import { checkPins, type Pins, pinOf } from './pins.ts';
+import type { Studied } from './planner.ts';
 import { recover } from './recover.ts';
 import { createRun, type Feeds } from './runner.ts';
 import { sensitivitiesOf } from './sensitivity.ts';
@@ -54,6 +55,26 @@ export interface Evaluator {
   study(layer: number): Promise<readonly StudiedChoice[]>;
   /** @param key Says which choices these are: equal keys, equal results. */
   attempt(key: string, chosen: readonly Picked[]): Promise<Attempted>;
+}
+
+/**
+ * Studies every layer, at once where the evaluator has threads.
+ *
+ * @param onStudied Told of each layer, and how many are done with it.
+ */
+export function studyAll(
+  evaluator: Pick<Evaluator, 'study'>,
+  layers: readonly Layer[],
+  onStudied: (layer: Layer, done: number) => void,
+): Promise<Studied[]> {
+  let done = 0;
+  return Promise.all(
+    layers.map(async (layer, index): Promise<Studied> => {
+      const choices = await evaluator.study(index);
+      onStudied(layer, ++done);
+      return { layer, choices };
+    }),
+  );
 }
 
 /** Part of a network's time that a layer takes if it is worth a study. */

@@ -5,7 +5,13 @@ import type { Graph } from '@espalier/ir';
 import type { Choice } from './choices.ts';
 import { type Costs, costsOf, eachCost, exceeded, type Limits } from './costs.ts';
 import { unreachable } from './errors.ts';
-import { type Attempted, createEvaluator, type Evaluator, type Problem } from './evaluator.ts';
+import {
+  type Attempted,
+  createEvaluator,
+  type Evaluator,
+  type Problem,
+  studyAll,
+} from './evaluator.ts';
 import { type NewWeights, prunableLayers, withLayers } from './layers.ts';
 import { narrow } from './narrow.ts';
 import { planner, type Studied } from './planner.ts';
@@ -90,15 +96,10 @@ export async function fit(
   const tell = options.onProgress ?? (() => undefined);
   const layers = prunableLayers(dense);
   const denseCosts = costsOf(dense, profile);
-  let done = 0;
-  const studied = await Promise.all(
-    layers.map(async (layer, index): Promise<Studied> => {
-      const choices = await evaluator.study(index);
-      const message = `layer ${++done} of ${layers.length}: ${layer.node.name}`;
-      tell({ phase: 'layers', done, total: layers.length, message });
-      return { layer, choices };
-    }),
-  );
+  const studied = await studyAll(evaluator, layers, ({ node }, done) => {
+    const message = `layer ${done} of ${layers.length}: ${node.name}`;
+    tell({ phase: 'layers', done, total: layers.length, message });
+  });
   const denseTrial: Trial = { ...denseCosts, score: await evaluator.denseScore() };
   const asked = askedOf(options, denseCosts);
   const best = bestOf(studied, denseCosts);
@@ -106,8 +107,8 @@ export async function fit(
 
   const plans = planner(dense, studied, denseCosts, options);
   const tried = new Map<string, Carried>();
-  const refusal = ({ trial }: Carried): string =>
-    `at ${times(denseCosts, trial)}: ${quality(options, denseTrial, trial)} only`;
+  const outcome = ({ trial, accepted }: Carried): string =>
+    `at ${times(denseCosts, trial)}: ${quality(options, denseTrial, trial)}${accepted ? '' : ' only'}`;
   /** Carries out the plans for some limits, at once. */
   async function attempt(
     wishes: readonly Limits[],
@@ -133,8 +134,7 @@ export async function fit(
     );
     for (const [key, one] of carried) {
       tried.set(key, one);
-      const said = refusal(one).replace(one.accepted ? / only$/ : /^$/, '');
-      tell({ phase: 'plans', done: tried.size, total: effort, message: said });
+      tell({ phase: 'plans', done: tried.size, total: effort, message: outcome(one) });
     }
     return found.map((plan) => plan && tried.get(plan.key));
   }
@@ -174,7 +174,7 @@ export async function fit(
     graph: dense,
     accepted: false,
     reason: refused
-      ? refusal(refused)
+      ? outcome(refused)
       : layers.length === 0
         ? 'no layer can be pruned'
         : 'no plan is faster',

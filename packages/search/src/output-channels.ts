@@ -24,16 +24,21 @@ export function channelsOf(node: Node): OutputChannels {
   return { count: shape[axis] ?? 1, inner: elementCount(shape.slice(axis + 1)) };
 }
 
+/** The channel of an element. */
+export const channelAt = ({ count, inner }: OutputChannels, element: number): number =>
+  Math.floor(element / inner) % count;
+
 /** The energy of each channel over all references, no less than a part of the mean. */
 export function energiesOf(
   reference: readonly Outputs[],
   name: string,
-  { count, inner }: OutputChannels,
+  channels: OutputChannels,
 ): Float64Array {
+  const { count } = channels;
   const energies = new Float64Array(count);
   for (const outputs of reference)
     for (const [i, value] of outputs[name]!.data.entries())
-      energies[Math.floor(i / inner) % count]! += value ** 2;
+      energies[channelAt(channels, i)]! += value ** 2;
   const mean = energies.reduce((sum, energy) => sum + energy, 0) / count;
   return energies.map((energy) => Math.max(energy, leastEnergy * mean));
 }

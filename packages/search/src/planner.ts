@@ -51,6 +51,19 @@ export interface Planner {
   expected(limits: Limits): number | undefined;
 }
 
+/** The network with the zeros of some choices: as fast as the fitted one. */
+export function withZeros(
+  dense: Graph,
+  studied: readonly Studied[],
+  chosen: readonly StudiedChoice[],
+): Graph {
+  const zeroed = studied.map(({ layer }, i): [OpNode, NewWeights] => [
+    layer.node,
+    { weights: masked(layer.weights, chosen[i]!.mask) },
+  ]);
+  return withWeights(dense, new Map(zeroed));
+}
+
 /** Plans are tightened until the whole program keeps their limits. */
 export function planner(
   dense: Graph,
@@ -110,13 +123,7 @@ export function planner(
         }
         found = chosen;
         compiled++;
-        const zeroed = new Map(
-          studied.map(({ layer }, i): [OpNode, NewWeights] => [
-            layer.node,
-            { weights: masked(layer.weights, chosen[i]!.mask) },
-          ]),
-        );
-        costs = costsOf(withWeights(dense, zeroed), profile);
+        costs = costsOf(withZeros(dense, studied, chosen), profile);
         const allowed = eachCost((name) => slack * (limits[name] ?? Number.POSITIVE_INFINITY));
         over = exceeded(costs, allowed);
         if (over.length === 0) break;

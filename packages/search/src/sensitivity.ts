@@ -19,7 +19,7 @@ import {
 } from '@espalier/ir';
 import { isDecision, type Outputs } from './agreement.ts';
 import type { Layer } from './layers.ts';
-import { channelsOf, energiesOf } from './output-channels.ts';
+import { channelAt, channelsOf, energiesOf } from './output-channels.ts';
 import { createRun, type Feeds } from './runner.ts';
 import { soften } from './soften.ts';
 
@@ -113,7 +113,7 @@ function drawer(
     const channels = isDecision(node) ? { ...own, count: 1 } : own;
     const energies = energiesOf(reference, name, channels);
     const scales = energies.map((energy) => 1 / Math.sqrt((energy || 1) * channels.count));
-    return { v, scaleAt: (i: number) => scales[Math.floor(i / channels.inner) % channels.count]! };
+    return { v, scaleAt: (i: number) => scales[channelAt(channels, i)]! };
   });
   return () =>
     Object.fromEntries(

@@ -12,7 +12,7 @@ import {
   type OpNode,
   rebuild,
 } from '@espalier/ir';
-import { moving } from './agreement.ts';
+import { moving, sigmoidOperand } from './agreement.ts';
 import { createRun, type Feeds } from './runner.ts';
 
 /** A graph, and what became of the nodes of another. */
@@ -28,28 +28,24 @@ const mostRms = 4;
 /** Inputs on which that is measured. */
 const measured = 4;
 
-/** A last decision, and what it decides by. */
+/** A last decision, what it decides by, and the same decision over something else. */
 interface Decision {
-  readonly node: OpNode;
+  readonly node: Node;
   readonly before: Node;
+  over(operands: readonly Node[], factor: number, b: Builder): Node;
 }
 
 /** The graph whose last decisions are less sure. */
 export function soften(graph: Graph, inputs: readonly Feeds[]): Rewritten {
   const b = createBuilder(graph);
   const decisions = decisionsOf(graph, b);
-  const flatness = flatnessOf(graph, decisions, inputs.slice(0, measured));
+  const flatness = flatnessOf(graph, decisions.values(), inputs.slice(0, measured));
   const became = new Map<Node, Node>();
   const soft = rebuild(
     graph,
     (node, operands, b) => {
-      const factor = flatness.get(node);
-      const now =
-        factor !== undefined && node.kind === 'op'
-          ? flattened(node, operands, factor, b)
-          : node.kind === 'op'
-            ? b.withInputs(node, operands)
-            : node;
+      const milder = decisions.get(node)?.over(operands, 1 / flatness.get(node)!, b);
+      const now = milder ?? (node.kind === 'op' ? b.withInputs(node, operands) : node);
       became.set(node, now);
       return now;
     },
@@ -59,28 +55,43 @@ export function soften(graph: Graph, inputs: readonly Feeds[]): Rewritten {
 }
 
 /** The sigmoids and softmaxes that outputs show, moved about at most. */
-function decisionsOf(graph: Graph, b: Builder): Decision[] {
+function decisionsOf(graph: Graph, b: Builder): ReadonlyMap<Node, Decision> {
   const found = new Map<Node, Decision>();
   const find = (node: Node): void => {
     if (node.kind !== 'op') return;
     if (moving.includes(node.op)) node.inputs.forEach(find);
-    else if (node.op === 'softmax') found.set(node, { node, before: node.inputs[0]! });
-    else if (node.op === 'map') {
-      const { expr } = node.attrs as AttrsOf<'map'>; // its op says so
-      if (expr.kind === 'call' && expr.fn === 'sigmoid')
-        found.set(node, { node, before: b.map(node.inputs, { expr: expr.args[0]! }) });
-    }
+    const decision = node.op === 'softmax' ? softmaxAt(node) : sigmoidAt(node, b);
+    if (decision) found.set(node, decision);
   };
   for (const { node } of graph.outputs) find(node);
-  return [...found.values()];
+  return found;
+}
+
+const softmaxAt = (node: OpNode): Decision => ({
+  node,
+  before: node.inputs[0]!,
+  over: ([x], factor, b) =>
+    b.softmax(b.scalar('mul', x!, b.value(factor)), node.attrs as AttrsOf<'softmax'>), // its op says so
+});
+
+function sigmoidAt(node: OpNode, b: Builder): Decision | undefined {
+  const inner = node.op === 'map' ? sigmoidOperand((node.attrs as AttrsOf<'map'>).expr) : undefined; // its op says so
+  if (!inner) return undefined;
+  return {
+    node,
+    before: b.map(node.inputs, { expr: inner }),
+    over: (operands, factor, b) =>
+      b.map(operands, { expr: call('sigmoid', call('mul', inner, literal(factor))) }),
+  };
 }
 
 /** How much flatter each decision becomes. */
 function flatnessOf(
   graph: Graph,
-  decisions: readonly Decision[],
+  found: Iterable<Decision>,
   inputs: readonly Feeds[],
 ): ReadonlyMap<Node, number> {
+  const decisions = [...found];
   if (decisions.length === 0) return new Map();
   const outputs = decisions.map(({ before }, i) => ({ name: `${i}`, node: before }));
   const seen = inputs.map(createRun({ inputs: graph.inputs, outputs }));
@@ -96,16 +107,4 @@ function flatnessOf(
       return [node, Number.isFinite(rms) ? Math.max(leastFlatter, rms / mostRms) : leastFlatter];
     }),
   );
-}
-
-/** A decision over a part of its operand. */
-function flattened(node: OpNode, operands: readonly Node[], factor: number, b: Builder): Node {
-  if (node.op === 'softmax') {
-    const [x] = operands as [Node];
-    const attrs = node.attrs as AttrsOf<'softmax'>; // its op says so
-    return b.softmax(b.scalar('mul', x, b.value(1 / factor)), attrs);
-  }
-  const { expr } = node.attrs as AttrsOf<'map'>; // all decisions that are no softmax are maps
-  const [inner] = expr.kind === 'call' ? expr.args : [];
-  return b.map(operands, { expr: call('sigmoid', call('mul', inner!, literal(1 / factor))) });
 }

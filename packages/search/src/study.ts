@@ -57,7 +57,8 @@ export function study(context: StudyContext, layer: Layer, pin: Pin): StudiedCho
   );
   const means = centre(rows);
   const blocks = momentsOf(layer, rows);
-  const masks = masksOf(weighted(layer, sensitivity), blocks);
+  const counted = weighted(layer, sensitivity);
+  const masks = masksOf(counted, blocks);
   const choices = choicesOf(layer, unchanged, masks.keep, profile, pin);
   const errors = choices.map(({ scheme, mask }) => (scheme === 'none' ? 0 : masks.errorOf(mask)));
   // What an error of this layer does to the outputs, measured once.
@@ -72,7 +73,7 @@ export function study(context: StudyContext, layer: Layer, pin: Pin): StudiedCho
   const run = createRun(withWeights(dense, new Map([[layer.node, fitted]])));
   const effect = 1 - likenessOf(dense)(reference.slice(0, probes.length), probes.map(run));
   // Squared errors of independent layers add up. The least error that counts keeps the quotient finite.
-  const energy = energyOf(weighted(layer, sensitivity), rows);
+  const energy = energyOf(counted, rows);
   const least = Math.max(errors[probe]!, 1e-9 * energy, 1e-30);
   return choices.map((choice, i) => ({ ...choice, harm: (effect ** 2 * errors[i]!) / least }));
 }

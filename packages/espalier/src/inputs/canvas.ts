@@ -7,6 +7,9 @@ export interface Canvas {
   readonly data: Float32Array;
 }
 
+/** Numbers in [0, 1). */
+export type Random = () => number;
+
 /** A point, in pixels from the top left. */
 export type Point = readonly [number, number];
 

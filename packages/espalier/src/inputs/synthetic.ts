@@ -2,11 +2,9 @@
 // frequency, plain shapes on gradients, and writing.
 
 import { randomSource } from '@espalier/ir';
-import type { Canvas } from './canvas.ts';
+import type { Canvas, Random } from './canvas.ts';
 import type { Picture } from './picture.ts';
 import { drawWriting } from './writing.ts';
-
-type Random = () => number;
 
 const blank = (width: number, height: number): Canvas => ({
   width,

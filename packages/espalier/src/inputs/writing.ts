@@ -1,8 +1,6 @@
 // Lines of writing for made-up pictures: Latin letters and digits as strokes, in many hands.
 
-import { type Canvas, drawStroke, type Point } from './canvas.ts';
-
-type Random = () => number;
+import { type Canvas, drawStroke, type Point, type Random } from './canvas.ts';
 
 /**
  * Strokes of characters, `/` between them: points `xy` with x from 0 to 4 and y from 0, the top of capitals, by way
