@@ -1,91 +1,18 @@
 // Are networks that are fitted to this machine faster, by how much, and how good are they? (words choose networks)
 
-import { readFileSync } from 'node:fs';
 import type { Profile } from '@espalier/compiler';
-import { importOnnx } from '@espalier/importers';
-import { elementCount, type Graph, type InputNode } from '@espalier/ir';
-import { createRun } from '@espalier/search';
 import { openCache } from '../packages/espalier/src/cache.ts';
 import { canonical, searchModel } from '../packages/espalier/src/fit/search-model.ts';
-import { type CalibrationInputs, syntheticSamples } from '../packages/espalier/src/inputs/index.ts';
-import type { Picture } from '../packages/espalier/src/inputs/picture.ts';
-import {
-  type Preprocessing,
-  pictureShape,
-  pictureTensor,
-} from '../packages/espalier/src/inputs/preprocess.ts';
 import { skipWithoutChromium } from '../test/support/browser.ts';
-import { hasSharedData, sharedData } from '../test/support/shared-data.ts';
+import { hasSharedData } from '../test/support/shared-data.ts';
 import { type ModelCase, modelCases, skeletonCases } from '../test/support/trained-models.ts';
 import { atLeast, atMost, type Bar, digits, type Report, type Row } from './bars.ts';
 import type { HostName } from './peers/engines.ts';
-import { type FitRecord, fitRecords, type See } from './support/fit-records.ts';
+import { type FitRecord, fitRecords } from './support/fit-records.ts';
+import { fittingOf, seeing } from './support/fitting.ts';
 import { calibratedHost } from './support/host.ts';
 import { median } from './support/networks.ts';
 import { timeBoth } from './support/time-both.ts';
-
-/** How a model's own specification turns bytes into its input. */
-export function preprocessingOf(model: string): Preprocessing {
-  // The shared data is ours to trust; its README says what a spec holds.
-  const spec = JSON.parse(readFileSync(sharedData('models', model, 'spec.json'), 'utf8')) as {
-    readonly cases: readonly {
-      readonly inputs: Readonly<
-        Record<
-          string,
-          {
-            readonly order: string;
-            readonly sub: readonly number[];
-            readonly mul: readonly number[];
-          }
-        >
-      >;
-    }[];
-  };
-  const { order, sub, mul } = Object.values(spec.cases[0]!.inputs)[0]!;
-  return {
-    order: order === 'BGR' ? 'bgr' : 'rgb',
-    scale: 1,
-    mean: sub,
-    std: mul.map((factor) => 1 / factor),
-  };
-}
-
-/** Runs a graph on pictures. */
-export function seeing(graph: Graph, preprocessing: Preprocessing): See {
-  const run = createRun(graph);
-  const [input] = graph.inputs as [InputNode];
-  const shape = pictureShape(input)!;
-  return (picture) => run({ [input.name]: pictureTensor(input, shape, [picture], preprocessing) });
-}
-
-/** A network as it was imported, and what it calibrates on. */
-export interface Fitting {
-  readonly source: Graph;
-  readonly inputs: CalibrationInputs;
-  readonly preprocessing: Preprocessing;
-}
-
-/** Reads a network, and pictures for it. */
-export function fittingOf(record: FitRecord, from: ModelCase): Fitting {
-  const source = importOnnx(readFileSync(from.file), {
-    file: from.file,
-    fill: (tensor: string) => from.fill?.(tensor),
-  });
-  const [input] = source.inputs as [InputNode];
-  const pictures = record.calibration?.() ?? [];
-  const preprocessing = pictures.length > 0 ? preprocessingOf(record.model) : {};
-  const shape = pictureShape(input)!;
-  const most = Math.max(48, Math.floor(2 ** 24 / elementCount(input.type.shape)));
-  const samples =
-    pictures.length > 0
-      ? pictures
-          .slice(0, most)
-          .map((p: Picture) => ({ [input.name]: pictureTensor(input, shape, [p], preprocessing) }))
-      : syntheticSamples(source, {}, 1);
-  const kind = pictures.length > 0 ? 'pictures' : 'synthetic';
-  const inputs: CalibrationInputs = { kind, files: [], sha256: '', samples: () => samples };
-  return { source, inputs, preprocessing };
-}
 
 /** Fits, measures and judges one network. */
 async function fitOne(

@@ -2,18 +2,19 @@
 
 import type { Profile } from '@espalier/compiler';
 import { costsOf, prunableLayers, type StrategyName, withLayers } from '@espalier/search';
-import { masked, type SchemeName } from '@espalier/sparsity';
+import type { SchemeName } from '@espalier/sparsity';
 import { openCache } from '../packages/espalier/src/cache.ts';
+import { measureBoth } from '../packages/espalier/src/fit/measure.ts';
 import { type Evaluation, openEvaluation } from '../packages/espalier/src/fit/search-model.ts';
-import { type Plan, planner, type Studied } from '../packages/search/src/planner.ts';
+import { studyAll } from '../packages/search/src/evaluator.ts';
+import { type Plan, planner, withZeros } from '../packages/search/src/planner.ts';
 import { hasSharedData } from '../test/support/shared-data.ts';
 import { type ModelCase, modelCases } from '../test/support/trained-models.ts';
 import { atLeast, type Bar, digits, type Report, type Row } from './bars.ts';
-import { type Fitting, fittingOf, seeing } from './fit.ts';
 import { type FitRecord, fitRecords } from './support/fit-records.ts';
+import { type Fitting, fittingOf, seeing } from './support/fitting.ts';
 import { calibratedHost } from './support/host.ts';
 import { matchLatency } from './support/match-latency.ts';
-import { timeSideBySide } from './support/time-side-by-side.ts';
 
 const models = ['resnet20_cifar10', 'rlfn_s_x2', 'fastestdet'];
 
@@ -49,13 +50,8 @@ async function study(fitting: Fitting, profile: Profile, scheme: SchemeName | un
     cache: folder ? openCache(folder) : undefined,
   });
   const layers = prunableLayers(evaluation.graph);
-  let done = 0;
-  const studied = await Promise.all(
-    layers.map(async (layer, i): Promise<Studied> => {
-      const choices = await evaluation.pool.study(i);
-      tell(`${scheme ?? 'all schemes'}: layer ${++done} of ${layers.length}`);
-      return { layer, choices };
-    }),
+  const studied = await studyAll(evaluation.pool, layers, (_, done) =>
+    tell(`${scheme ?? 'all schemes'}: layer ${done} of ${layers.length}`),
   );
   return { evaluation, studied };
 }
@@ -64,15 +60,7 @@ type Study = Awaited<ReturnType<typeof study>>;
 
 /** The network with a plan's zeros, whose time is that of the fitted one. */
 const zeroed = ({ evaluation: { graph }, studied }: Study, { chosen }: Plan) =>
-  withLayers(
-    graph,
-    new Map(
-      studied.map(({ layer: { name, weights } }, i) => [
-        name,
-        { weights: masked(weights, chosen[i]!.mask) },
-      ]),
-    ),
-  );
+  withZeros(graph, studied, chosen);
 
 /** The network with a plan's zeros, and weights that make up for them. */
 async function carriedOut({ graph, pool }: Evaluation, { key, chosen }: Plan) {
@@ -117,23 +105,23 @@ async function compare(
         name === 'knapsack'
           ? { plan: mix, ratio: 1 }
           : matchLatency(budget, planAt(contender), (plan) => {
-              const [ms, wanted] = timeSideBySide([zeroed(own, plan), target], profile);
-              return ms! / wanted!;
+              const { denseMs: wanted, ms } = measureBoth(target, zeroed(own, plan), profile);
+              return ms / wanted;
             });
       if (!matched) {
         found.push({ name, row: { network: model, contender: name, reached: false } });
         continue;
       }
       const graph = await carriedOut(own.evaluation, matched.plan);
-      const [denseMs, ms] = timeSideBySide([dense, graph], profile);
+      const { denseMs, ms } = measureBoth(dense, graph, profile);
       const score = quality.of(seeing(graph, fitting.preprocessing), seeDense);
       const row: Row = {
         network: model,
         contender: name,
         reached: true,
         byMix: digits(matched.ratio),
-        speedup: digits(denseMs! / ms!),
-        ms: digits(ms!),
+        speedup: digits(denseMs / ms),
+        ms: digits(ms),
         quality: digits(score),
         unit: quality.unit,
         layers: matched.plan.chosen.filter((choice) => choice.scheme !== 'none').length,
