@@ -81,9 +81,7 @@ const loadLaneAt = (
   vector: Expr,
   lane: number,
 ): Expr => {
-  // Offsets of memory instructions are unsigned.
-  const [address, offset] =
-    bytes >= 0 ? [pointer, bytes] : [asm.op('i32.add', pointer, asm.i32(bytes)), 0];
+  const [address, offset] = addressOf(asm, pointer, bytes);
   return asm.loadLane('v128.load32_lane', address, vector, lane, offset);
 };
 
@@ -101,13 +99,69 @@ export function storeLanes(
   for (; step === 4 && lane + 2 <= lanes; lane += 2)
     stores.push(asm.storeLane('v128.store64_lane', pointer, value.get, lane / 2, 4 * lane));
   for (; lane < lanes; lane++) {
-    const bytes = step * lane;
-    const [address, offset] =
-      bytes >= 0 ? [pointer, bytes] : [asm.op('i32.add', pointer, asm.i32(bytes)), 0];
+    const [address, offset] = addressOf(asm, pointer, step * lane);
     stores.push(asm.storeLane('v128.store32_lane', address, value.get, lane, offset));
   }
   return asm.seq(...stores);
 }
+
+/** Value: as many lanes as there are places, in bytes from a pointer; neighbours are loaded together. */
+export function loadPlaces(asm: Assembler, pointer: Local, places: readonly number[]): Expr {
+  let vector: Expr | undefined;
+  for (const { lane, lanes, bytes } of runsOf(places)) {
+    const [address, offset] = addressOf(asm, pointer.get, bytes);
+    if (lanes === 4) return asm.load('v128.load', address, offset);
+    if (vector)
+      vector =
+        lanes === 2
+          ? asm.loadLane('v128.load64_lane', address, vector, lane / 2, offset)
+          : asm.loadLane('v128.load32_lane', address, vector, lane, offset);
+    else vector = asm.load(lanes === 2 ? 'v128.load64_zero' : 'v128.load32_zero', address, offset);
+  }
+  return vector ?? asm.i32x4(0);
+}
+
+/** Statement: stores as many lanes as there are places, in bytes from a pointer; neighbours together. */
+export const storePlaces = (
+  asm: Assembler,
+  pointer: Local,
+  value: Local,
+  places: readonly number[],
+): Expr =>
+  asm.seq(
+    ...runsOf(places).map(({ lane, lanes, bytes }) => {
+      const [address, offset] = addressOf(asm, pointer.get, bytes);
+      if (lanes === 4) return asm.store('v128.store', address, value.get, offset);
+      return lanes === 2
+        ? asm.storeLane('v128.store64_lane', address, value.get, lane / 2, offset)
+        : asm.storeLane('v128.store32_lane', address, value.get, lane, offset);
+    }),
+  );
+
+/** Lanes of a vector that lie next to each other in memory: as many as one instruction moves. */
+interface Run {
+  readonly lane: number;
+  readonly lanes: 1 | 2 | 4;
+  readonly bytes: number;
+}
+
+function runsOf(places: readonly number[]): Run[] {
+  const runs: Run[] = [];
+  for (let lane = 0; lane < places.length; ) {
+    const bytes = places[lane]!;
+    const runsOn = (lanes: number) =>
+      lane % lanes === 0 &&
+      Array.from({ length: lanes }, (_, i) => i).every((i) => places[lane + i] === bytes + 4 * i);
+    const lanes = runsOn(4) ? 4 : runsOn(2) ? 2 : 1;
+    runs.push({ lane, lanes, bytes });
+    lane += lanes;
+  }
+  return runs;
+}
+
+/** Address and offset of a place: offsets of memory instructions are unsigned. */
+const addressOf = (asm: Assembler, pointer: Expr, bytes: number): [Expr, number] =>
+  bytes >= 0 ? [pointer, bytes] : [asm.op('i32.add', pointer, asm.i32(bytes)), 0];
 
 /** Value: lanes folded into all lanes. */
 export function foldLanes(asm: Assembler, value: Local, combine: (a: Expr, b: Expr) => Expr): Expr {

@@ -23,6 +23,14 @@ export interface ConvOverViews {
   readonly stride: readonly [number, number];
   readonly dilation: readonly [number, number];
   readonly groups: number;
+  /**
+   * Where each output lies, in bytes from the first, in y and in each extra: for up to 8 outputs that are
+   * not evenly spaced. Default: by the strides of their channels.
+   */
+  readonly places?: {
+    readonly y: readonly number[];
+    readonly extras: readonly (readonly number[])[];
+  };
   /** The taps that each block keeps, with weights `[tap][8]`; one group only. Default: all of them. */
   readonly table?: { readonly offsets: Address; readonly counts: Address };
 }
@@ -149,7 +157,11 @@ export function emitConv(emit: Emitter, conv: ConvOverViews): void {
               : { loops: loops.taps, wTapStep: 4 * blockLanes, wBlockStep },
           outputs,
           hasBias: true,
-          extras: extras.map(extraOf),
+          yPlaces: conv.places?.y,
+          extras: extras.map((extra, i) => {
+            const places = conv.places?.extras[i];
+            return places ? { ...extraOf(extra), places } : extraOf(extra);
+          }),
           epilogue: conv.epilogue,
           blocksOutside,
         },

@@ -2,56 +2,15 @@
 //
 // Output row `p + s·j` reads input rows `(p + s·j + pad − d·r) / s` for the taps `r` that make this whole.
 // Those taps are evenly spaced, so that each phase is a small dilated convolution into every s-th row.
+// Phases whose windows read the same inputs are the outputs of one convolution.
 
 import { type AttrsOf, type OpNode, rowMajorStrides } from '@espalier/ir';
 import { sliced } from '../../../plan/strides.ts';
-import { channelsLast, type Halo, moved, rowMajor } from '../../../plan/view.ts';
-import type { Kernel } from '../kernel.ts';
+import { channelsLast, type Halo, moved, rowMajor, type View } from '../../../plan/view.ts';
+import type { Kernel, Site } from '../kernel.ts';
 import { emitConv } from './conv-tiles.ts';
-import { packedBias, packedWeights, runtimeReads } from './pack.ts';
-
-/** The rows (or columns) of the output that read the same taps. */
-interface Phase {
-  /** The first of them, and how many there are, `stride` apart. */
-  readonly first: number;
-  readonly count: number;
-  /** The last tap that is read, the distance to the one before, and how many there are. */
-  readonly tap: number;
-  readonly tapStep: number;
-  readonly taps: number;
-  /** Where the window of the first output starts in the input, and the distance of its taps. */
-  readonly start: number;
-  readonly dilation: number;
-}
-
-const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
-
-function phasesOf(
-  out: number,
-  taps: number,
-  stride: number,
-  dilation: number,
-  pad: number,
-): Phase[] {
-  const tapStep = stride / gcd(stride, dilation);
-  return Array.from({ length: Math.min(stride, out) }, (_, first): Phase => {
-    const count = Math.ceil((out - first) / stride);
-    const own = Array.from({ length: taps }, (_, r) => r).filter(
-      (r) => (((first + pad - dilation * r) % stride) + stride) % stride === 0,
-    );
-    const tap = own.at(-1) ?? 0;
-    return {
-      first,
-      count,
-      tap,
-      tapStep,
-      taps: own.length,
-      // The last tap reads the earliest input.
-      start: own.length === 0 ? 0 : (first + pad - dilation * tap) / stride,
-      dilation: dilation / gcd(stride, dilation),
-    };
-  });
-}
+import { isConstant, packedBias, packedWeights, runtimeReads } from './pack.ts';
+import { alike, type Join, joinsOf, type Phase, phasesOf, placesOf } from './transpose-phases.ts';
 
 /** The phases along rows and along columns. */
 function phases(node: OpNode): readonly [Phase[], Phase[]] {
@@ -89,58 +48,89 @@ export const convTranspose: Kernel = {
   order: () => channelsLast(4),
 
   lower(site) {
-    const { node, output, extras, epilogue, emit } = site;
-    const { stride, groups } = node.attrs as AttrsOf<'convTranspose'>; // its op says so
-    const x = site.input(0);
-    const [c, outputs, r, s] = node.inputs[1]!.type.shape as [number, number, number, number];
-    const inputs = c / groups;
-    const [input, output_, row, column] = rowMajorStrides([c, outputs, r, s]) as [
-      number,
-      number,
-      number,
-      number,
-    ];
-    const bias = packedBias(site, 2, groups, outputs);
+    const { node, output, extras } = site;
+    const { groups } = node.attrs as AttrsOf<'convTranspose'>; // its op says so
+    const outputs = node.inputs[1]!.type.shape[1]!;
     const [down, across] = phases(node);
-    for (const v of down)
-      for (const u of across) {
-        const part = (view: typeof output) =>
-          sliced(
-            view,
-            [0, 0, v.first, u.first],
-            [view.shape[0]!, view.shape[1]!, v.count, u.count],
-            [1, 1, stride[0], stride[1]],
-          );
-        const weights = packedWeights(site, 1, {
-          groups,
-          outputs,
-          inputs,
-          rows: v.taps,
-          columns: u.taps,
-          strides: {
-            group: inputs * input,
-            output: output_,
-            input,
-            // Backwards, so that later taps read later inputs.
-            row: -v.tapStep * row,
-            column: -u.tapStep * column,
-          },
-          offset: v.tap * row + u.tap * column,
-        });
-        const shift = v.start * x.strides[2]! + u.start * x.strides[3]!;
-        emitConv(emit, {
-          label: `conv transpose ${node.name}`,
-          x: { ...x, address: moved(x.address, 4 * shift) },
-          weights,
-          bias,
-          y: part(output),
-          extras: extras.map(part),
-          epilogue,
-          taps: [v.taps, u.taps],
-          stride: [1, 1],
-          dilation: [v.dilation, u.dilation],
-          groups,
-        });
-      }
+    const joinable = groups === 1 && isConstant(node, 1) && isConstant(node, 2);
+    const runs = (list: readonly Phase[]) => (joinable ? alike(list) : list.map((one) => [one]));
+    for (const rows of runs(down))
+      for (const columns of runs(across))
+        for (const join of joinsOf(rows, columns, outputs, [output, ...extras]))
+          lowerJoin(site, join);
   },
 };
+
+/** Adds the step of some phases. */
+function lowerJoin(site: Site, join: Join): void {
+  const { node, output, extras, epilogue, emit } = site;
+  const { stride, groups } = node.attrs as AttrsOf<'convTranspose'>; // its op says so
+  const x = site.input(0);
+  const [c, channels, r, s] = node.inputs[1]!.type.shape as [number, number, number, number];
+  const inputs = c / groups;
+  const [input, output_, row, column] = rowMajorStrides([c, channels, r, s]) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  const { down, across, steps } = join;
+  const [v, u] = [down[0]!, across[0]!]; // what they read is the same for all
+  const outputs = down.length * across.length * channels;
+  const channelsOf = Array.from({ length: outputs }, (_, i) => i % channels);
+  const tapsOf = down.flatMap((v) => across.map((u) => v.tap * row + u.tap * column));
+  const part = (view: View, operand: number): View => {
+    const phase = sliced(
+      view,
+      [0, 0, v.first, u.first],
+      [view.shape[0]!, view.shape[1]!, v.count, u.count],
+      [1, 1, stride[0], stride[1]],
+    );
+    const [n, , h, w] = phase.shape as [number, number, number, number];
+    const [image, channel, line, pixel] = phase.strides as [number, number, number, number];
+    return {
+      ...phase,
+      shape: [n, outputs * groups, h, w],
+      strides: [image, steps?.[operand] ?? channel, line, pixel],
+    };
+  };
+  const weights = packedWeights(site, 1, {
+    groups,
+    outputs,
+    inputs,
+    rows: v.taps,
+    columns: u.taps,
+    strides: {
+      group: inputs * input,
+      output: output_,
+      input,
+      // Backwards, so that later taps read later inputs.
+      row: -v.tapStep * row,
+      column: -u.tapStep * column,
+    },
+    offset: tapsOf[0]!,
+    outputOffsets: channelsOf.map(
+      (channel, i) => channel * output_ + tapsOf[Math.floor(i / channels)]! - tapsOf[0]!,
+    ),
+  });
+  const shift = v.start * x.strides[2]! + u.start * x.strides[3]!;
+  emitConv(emit, {
+    label: `conv transpose ${node.name}`,
+    x: { ...x, address: moved(x.address, 4 * shift) },
+    weights,
+    bias: packedBias(site, 2, groups, outputs, channelsOf),
+    y: part(output, 0),
+    extras: extras.map((extra, i) => part(extra, 1 + i)),
+    epilogue,
+    taps: [v.taps, u.taps],
+    stride: [1, 1],
+    dilation: [v.dilation, u.dilation],
+    groups,
+    ...(!steps && {
+      places: {
+        y: placesOf(join, channels, output),
+        extras: extras.map((extra) => placesOf(join, channels, extra)),
+      },
+    }),
+  });
+}

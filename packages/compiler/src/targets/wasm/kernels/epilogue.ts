@@ -5,7 +5,7 @@ import { elementBytes, type View } from '../../../plan/view.ts';
 import type { Assembler, Expr, Local } from '../assembler.ts';
 import { loadCodes } from '../codes.ts';
 import { emitScalars, isLong, vectorsTogether } from '../scalar.ts';
-import { storeLanes } from '../walk.ts';
+import { loadPlaces, storeLanes, storePlaces } from '../walk.ts';
 import { inTiles } from './pixel-row.ts';
 
 /** An operand of the epilogue. */
@@ -14,11 +14,15 @@ export interface ExtraOperand {
   /** Bytes from one pixel to the next, and from one output to the next. */
   readonly pixelStep: number;
   readonly laneStep: number;
+  /** Bytes of each output from the first, where they are not evenly spaced. */
+  readonly places?: readonly number[];
 }
 
 /** What `finish` has to know; steps are in bytes. */
 export interface Finishing {
   readonly yPixelStep: number;
+  /** Bytes of each output from the first; by default they are next to each other. */
+  readonly yPlaces?: readonly number[] | undefined;
   readonly extras: readonly ExtraOperand[];
   readonly epilogue: Scalar | undefined;
 }
@@ -30,7 +34,7 @@ export interface Finishing {
  */
 export function finish(
   asm: Assembler,
-  { epilogue, extras: specs, yPixelStep }: Finishing,
+  { epilogue, extras: specs, yPixelStep, yPlaces }: Finishing,
   y: Local,
   extras: readonly Local[],
   pixels: number,
@@ -41,6 +45,7 @@ export function finish(
   const vectors = Math.ceil(lanes / 4);
   const width = (vector: number) => Math.min(4, lanes - 4 * vector);
   const store = (to: Local, value: Local, pixel: number, vector: number): Expr => {
+    if (yPlaces) return storePlaces(asm, to, value, placesAt(yPlaces, vector, pixel * yPixelStep));
     const bytes = pixel * yPixelStep + 16 * vector;
     const [address, rest] = offset(asm, to, bytes);
     return rest === 0
@@ -87,6 +92,10 @@ export function finish(
     const values = sums.slice(0, places.length);
     return asm.seq(
       ...places.map(({ pixel, vector }, i) => {
+        if (yPlaces)
+          return values[i]!.set(
+            loadPlaces(asm, scratch, placesAt(yPlaces, vector, pixel * yPixelStep)),
+          );
         const [address, rest] = offset(asm, scratch, pixel * yPixelStep + 16 * vector);
         return values[i]!.set(asm.load('v128.load', address, rest));
       }),
@@ -109,6 +118,10 @@ interface Place {
   readonly vector: number;
 }
 
+/** The places of the outputs of a vector at a pixel. */
+const placesAt = (places: readonly number[], vector: number, bytes: number): number[] =>
+  places.slice(4 * vector, 4 * vector + 4).map((place) => bytes + place);
+
 /** Address and unsigned offset of a place `bytes` from a pointer. */
 export const offset = (asm: Assembler, pointer: Local, bytes: number): [Expr, number] =>
   bytes >= 0 ? [pointer.get, bytes] : [asm.op('i32.add', pointer.get, asm.i32(bytes)), 0];
@@ -117,11 +130,12 @@ export const offset = (asm: Assembler, pointer: Local, bytes: number): [Expr, nu
 export function loadExtra(
   asm: Assembler,
   pointer: Local,
-  { dtype, pixelStep, laneStep }: ExtraOperand,
+  { dtype, pixelStep, laneStep, places }: ExtraOperand,
   pixel: number,
   vector: number,
   lanes: number,
 ): Expr {
+  if (places) return loadPlaces(asm, pointer, placesAt(places, vector, pixel * pixelStep));
   const bytes = pixel * pixelStep + 4 * vector * laneStep;
   if (dtype === 'u8') {
     const [address, rest] = offset(asm, pointer, bytes);

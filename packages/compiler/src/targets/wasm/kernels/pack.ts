@@ -24,6 +24,8 @@ export interface WeightShape {
   };
   /** The element that is first in this view. */
   readonly offset: number;
+  /** Where each output of a constant begins, in elements from the offset; by default `output` apart. */
+  readonly outputOffsets?: readonly number[];
   /** What is made of constant weights at load. */
   readonly preparation?: Preparation;
 }
@@ -40,8 +42,9 @@ export const runtimeReads = (node: OpNode): readonly number[] => [
 
 /** Writes weights in the order `[group][block][r][s][i][8]` over zeros, which missing outputs stay. */
 function pack(from: TensorData, shape: WeightShape, data: Float32Array): void {
-  const { groups, outputs, inputs, rows, columns, strides } = shape;
+  const { groups, outputs, inputs, rows, columns, strides, outputOffsets } = shape;
   const blocks = blocksOf(outputs);
+  const output = (index: number): number => outputOffsets?.[index] ?? index * strides.output;
   let to = 0;
   for (let group = 0; group < groups; group++)
     for (let block = 0; block < blocks; block++)
@@ -51,13 +54,12 @@ function pack(from: TensorData, shape: WeightShape, data: Float32Array): void {
             const at =
               shape.offset +
               group * strides.group +
-              block * blockLanes * strides.output +
               input * strides.input +
               row * strides.row +
               column * strides.column;
             const lanes = Math.min(blockLanes, outputs - block * blockLanes);
             for (let lane = 0; lane < lanes; lane++)
-              data[to + lane] = from[at + lane * strides.output]!;
+              data[to + lane] = from[at + output(block * blockLanes + lane)]!;
             to += blockLanes;
           }
 }
@@ -115,8 +117,14 @@ export function packedWeights(site: Site, index: number, shape: WeightShape): Ad
   return target;
 }
 
-/** The address of a bias as `[group][block][8]`. */
-export const packedBias = (site: Site, index: number, groups: number, outputs: number): Address =>
+/** The address of a bias as `[group][block][8]`, of constants with the outputs that are named. */
+export const packedBias = (
+  site: Site,
+  index: number,
+  groups: number,
+  outputs: number,
+  outputOffsets?: readonly number[],
+): Address =>
   // A bias is a weight of one tap.
   packedWeights(unlabelled(site), index, {
     groups,
@@ -126,6 +134,7 @@ export const packedBias = (site: Site, index: number, groups: number, outputs: n
     columns: 1,
     strides: { group: outputs, output: 1, input: 0, row: 0, column: 0 },
     offset: 0,
+    ...(outputOffsets && { outputOffsets }),
   });
 
 /** The same site, whose constants are stored as they are: biases do not stand fewer bits. */
