@@ -60,6 +60,7 @@ export { type Match, match, type Pattern, p } from './pattern.ts';
 export { randomSource, randomTensor } from './random.ts';
 export { rebuild, type Visit } from './rebuild.ts';
 export { type Rule, rewrite, rule } from './rewrite.ts';
+export { separateConstants } from './separate.ts';
 export { digests, print } from './text.ts';
 export {
   allocate,

@@ -69,6 +69,30 @@ export function eliminate(
   return (sparsity) => keep(traces, sparsity, shape.filters, columns, group.columns);
 }
 
+/**
+ * What each input channel of a layer costs as it goes, those that cost least first, all outputs together: one a channel, in
+ * mean squared error. Any set of the cheapest costs about the sum of its own.
+ */
+export function channelCosts(
+  weights: Float32Array,
+  { filters, channels, positions }: WeightShape,
+  blocks: readonly Block[],
+): Float64Array {
+  const costs = new Float64Array(channels);
+  const columns = channels * positions;
+  for (const block of blocks) {
+    const own = new Float64Array(filters * block.columns);
+    for (let o = 0; o < filters; o++) {
+      const from = o * columns + block.first;
+      own.set(weights.subarray(from, from + block.columns), o * block.columns);
+    }
+    const order = orderOf(own, block.inverse().slice(), block.columns, positions);
+    for (const [i, unit] of order.units.entries())
+      costs[block.first / positions + unit] = order.costs[i]!;
+  }
+  return costs;
+}
+
 /** What is left of a block: units fill the first `size` columns, in any order. */
 interface Remains {
   /** `[outputs][stride]`. */

@@ -27,6 +27,12 @@ export const unknownLayer = (name: string, known: readonly string[]): EspalierEr
     hint: `there are ${known.slice(0, 12).join(', ')}${known.length > 12 ? ', …' : ''}`,
   });
 
+/** CANNOT_NARROW: the configuration asks for fewer channels of a layer that cannot lose any. */
+export const cannotNarrow = (name: string, why: string): EspalierError =>
+  new EspalierError('CANNOT_NARROW', `${name} cannot have fewer channels: ${why}`, {
+    hint: 'take its width out of the configuration; width for the whole network leaves such layers alone',
+  });
+
 /** What a layer is called in messages about pins. */
 export const nameOfPin = ({ node }: { readonly node: { readonly name: string } }): string =>
   node.name;

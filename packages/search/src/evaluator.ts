@@ -13,9 +13,13 @@ import { checkPins, type Pins, pinOf } from './pins.ts';
 import type { Studied } from './planner.ts';
 import { recover } from './recover.ts';
 import { createRun, type Feeds } from './runner.ts';
-import { sensitivitiesOf } from './sensitivity.ts';
-import { type StudiedChoice, study } from './study.ts';
+import { type Sensitivity, sensitivitiesOf } from './sensitivity.ts';
+import { type Study, study } from './study.ts';
 import { createWalk, type Reading, type Walk } from './walk.ts';
+import { widthGroups } from './widths/groups.ts';
+import { isNarrower, narrowed, type Widths, widened } from './widths/narrowed.ts';
+import { baseOf, type Narrowing, planned } from './widths/narrowing.ts';
+import { checkWidths, offered } from './widths/pick.ts';
 
 /** What is to be fitted, to what, and how it is judged. */
 export interface Problem {
@@ -51,14 +55,21 @@ export type Picked = Pick<PricedChoice, 'scheme' | 'mask'>;
 export interface Evaluator {
   /** The dense network by the metric. */
   denseScore(): Promise<number>;
-  /** The choices of a layer, by its place. */
-  study(layer: number): Promise<readonly StudiedChoice[]>;
-  /** @param key Says which choices these are: equal keys, equal results. */
-  attempt(key: string, chosen: readonly Picked[]): Promise<Attempted>;
+  /**
+   * What may become of a layer, by its place.
+   *
+   * @param narrowing Channels that have gone before; what becomes of input channels is not asked again.
+   */
+  study(layer: number, narrowing?: Narrowing): Promise<Study>;
+  /**
+   * @param key Says which choices, and widths, these are: equal keys, equal results.
+   * @param chosen Masks of the layers of the narrower network.
+   */
+  attempt(key: string, chosen: readonly Picked[], widths?: Widths): Promise<Attempted>;
 }
 
 /**
- * Studies every layer, at once where the evaluator has threads.
+ * Studies layers, at once where the evaluator has threads.
  *
  * @param onStudied Told of each layer, and how many are done with it.
  */
@@ -66,16 +77,19 @@ export function studyAll(
   evaluator: Pick<Evaluator, 'study'>,
   layers: readonly Layer[],
   onStudied: (layer: Layer, done: number) => void,
-): Promise<Studied[]> {
+): Promise<StudiedLayer[]> {
   let done = 0;
   return Promise.all(
-    layers.map(async (layer, index): Promise<Studied> => {
-      const choices = await evaluator.study(index);
+    layers.map(async (layer, index): Promise<StudiedLayer> => {
+      const found = await evaluator.study(index);
       onStudied(layer, ++done);
-      return { layer, choices };
+      return { layer, ...found };
     }),
   );
 }
+
+/** A layer with what is known of it. */
+export interface StudiedLayer extends Studied, Study {}
 
 /** Part of a network's time that a layer takes if it is worth a study. */
 const leastShare = 0.003;
@@ -100,49 +114,129 @@ export function createEvaluator(dense: Graph, problem: Problem): Evaluator {
   const runDense = once(() => createRun(dense));
   const reference = once(() => calibration.map(runDense()));
   const wanted = once(() => heldOut.map(runDense()));
-  // Layers are studied in their order, mostly: one walk sees them all.
-  let walk: Walk | undefined;
-  let reached = -1;
-  const readingsOf = (index: number): readonly Reading[] => {
-    if (!walk || index < reached) walk = createWalk(dense, layers, calibration);
-    reached = index;
-    return walk.advance(index);
-  };
   // Layers that take next to no time are not worth a look, unless there are other bounds than time.
   const timeCounts = limits.bytes === undefined && limits.memoryBytes === undefined;
   const denseMs = once(() => costsOf(dense, profile).ms);
+  const groups = once(() => {
+    const all = widthGroups(dense, profile);
+    checkWidths(all, pins);
+    return offered(all, denseMs(), pins);
+  });
   const agreement = agreementOf(dense);
   const score = (outputs: readonly Outputs[]): number =>
     problem.metric ? problem.metric(outputs) : agreement(wanted(), outputs);
   const seedOf = (index: number) => seed + index;
   const sensitivities = once(() => sensitivitiesOf(dense, layers, calibration, reference(), seed));
   const sensitivityOf = (index: number) => sensitivities()[index];
+  let place: StudyPlace | undefined;
+  const placeOf = (narrowing: Narrowing | undefined): StudyPlace => {
+    if (place?.key !== narrowing?.key || !place)
+      place = narrowing
+        ? narrowPlace(dense, layers, calibration, narrowing, sensitivityOf)
+        : openPlace({ graph: dense, layers, calibration, reference, sensitivityOf });
+    return place;
+  };
   return {
     denseScore: async () => score(wanted()),
-    study: async (index) => {
-      const layer = layers[index]!;
-      const pin = pinOf(pins, layer);
+    study: async (index, narrowing) => {
+      const own = placeOf(narrowing);
+      const layer = own.layers[index]!;
+      const pin = pinOf(pins, layers[index]!);
       const kept = unchanged(layer, profile);
-      if (timeCounts && pin.sparsity === undefined && kept.ms < leastShare * denseMs())
-        return [{ ...kept, harm: 0 }];
+      const isShort = timeCounts && pin.sparsity === undefined && kept.ms < leastShare * denseMs();
+      const channels =
+        !narrowing && groups().some(({ readers }) => readers.some((each) => each.layer === index));
+      if (isShort && !channels) return { choices: [{ ...kept, harm: 0 }] };
       const common = {
-        dense,
+        dense: own.graph,
         profile,
         calibration,
-        reference: reference(),
+        reference: own.reference(),
         seed: seedOf(index),
-        sensitivity: sensitivityOf(index),
+        sensitivity: own.sensitivityOf(index),
+        wanted: { choices: !isShort, channels },
       };
-      return study({ ...common, readings: readingsOf(index), unchanged: kept }, layer, pin);
+      return study({ ...common, readings: own.readingsOf(index), unchanged: kept }, layer, pin);
     },
-    attempt: async (_key, chosen) => {
+    attempt: async (_key, chosen, widths = new Map()) => {
+      const masks = widths.size === 0 ? chosen : widenedAll(dense, layers, widths, chosen);
       const { weights, errors } = recover(
         { dense, layers, calibration, seedOf, sensitivityOf },
-        chosen,
+        masks,
       );
-      const graph = withLayers(dense, weights);
+      const graph = planned(dense, weights, widths);
       const run = createRun(graph);
       return { ...costsOf(graph, profile), weights, errors, score: score(heldOut.map(run)) };
     },
   };
+}
+
+/** The masks of layers as wide as they were. */
+function widenedAll(
+  dense: Graph,
+  layers: readonly Layer[],
+  widths: Widths,
+  chosen: readonly Picked[],
+): Pick<Picked, 'mask'>[] {
+  const { kept } = narrowed(dense, widths);
+  return chosen.map(({ mask }, i) => {
+    const own = kept[i]!;
+    return { mask: isNarrower(own, layers[i]!) ? widened(mask, layers[i]!, own) : mask };
+  });
+}
+
+/** A network that layers are studied in. */
+interface StudyPlace {
+  /** Of the narrowing. */
+  readonly key: string | undefined;
+  readonly graph: Graph;
+  readonly layers: readonly Layer[];
+  reference(): readonly Outputs[];
+  sensitivityOf(index: number): Sensitivity | undefined;
+  readingsOf(index: number): readonly Reading[];
+}
+
+function openPlace({
+  calibration,
+  ...own
+}: Pick<StudyPlace, 'graph' | 'layers' | 'reference' | 'sensitivityOf'> & {
+  readonly key?: string;
+  readonly calibration: readonly Feeds[];
+}): StudyPlace {
+  // Layers are studied in their order, mostly: one walk sees them all.
+  let walk: Walk | undefined;
+  let reached = -1;
+  return {
+    key: undefined,
+    ...own,
+    readingsOf(index) {
+      if (!walk || index < reached) walk = createWalk(own.graph, own.layers, calibration);
+      reached = index;
+      return walk.advance(index);
+    },
+  };
+}
+
+/** The narrower network, in which errors matter as they did where they were. */
+function narrowPlace(
+  dense: Graph,
+  layers: readonly Layer[],
+  calibration: readonly Feeds[],
+  narrowing: Narrowing,
+  sensitivityOf: StudyPlace['sensitivityOf'],
+): StudyPlace {
+  const base = baseOf(dense, narrowing);
+  return openPlace({
+    key: narrowing.key,
+    graph: base.graph,
+    layers: base.layers,
+    calibration,
+    reference: once(() => calibration.map(createRun(base.graph))),
+    sensitivityOf(index) {
+      const before = sensitivityOf(index);
+      if (!before || !isNarrower(base.kept[index]!, layers[index]!)) return before;
+      const outputs = Float64Array.from(base.kept[index]!.outputs, (o) => before.outputs[o]!);
+      return { ...before, outputs };
+    },
+  });
 }

@@ -12,12 +12,15 @@ import {
   type Problem,
   studyAll,
 } from './evaluator.ts';
-import { type NewWeights, prunableLayers, withLayers } from './layers.ts';
+import { type NewWeights, prunableLayers } from './layers.ts';
 import { narrow } from './narrow.ts';
-import { planner, type Studied } from './planner.ts';
+import { type Planner, planner, type Studied } from './planner.ts';
 import type { StrategyName } from './strategies/index.ts';
 import type { StudiedChoice } from './study.ts';
 import { asStudied, type View } from './views.ts';
+import type { Widths } from './widths/narrowed.ts';
+import { planned as networkOf } from './widths/narrowing.ts';
+import { narrowBase, type PlannedWidth } from './widths/search.ts';
 
 /** How far a fit is. */
 export interface Progress {
@@ -51,6 +54,16 @@ export interface PlannedLayer extends Choice {
   readonly error: number;
 }
 
+/** The network of a plan again. */
+export function fittedNetwork(
+  dense: Graph,
+  weights: ReadonlyMap<string, NewWeights>,
+  widths: readonly PlannedWidth[],
+): Graph {
+  const dropped: Widths = new Map(widths.map(({ group, dropped }) => [group, dropped]));
+  return networkOf(dense, weights, dropped);
+}
+
 /** One plan that was carried out. */
 export interface Trial extends Costs {
   readonly score: number;
@@ -65,7 +78,9 @@ export interface Fitted {
   readonly reason: string;
   /** Empty where the dense network ships. */
   readonly plan: readonly PlannedLayer[];
-  /** New weights by layer: with them, `withLayers` makes the graph again. */
+  /** Channels that went; empty where none did. */
+  readonly widths: readonly PlannedWidth[];
+  /** New weights by layer, as wide as they were: with them and `widths`, `fittedNetwork` makes the graph again. */
   readonly weights: ReadonlyMap<string, NewWeights>;
   /** Of the dense network, predicted. */
   readonly dense: Trial;
@@ -102,11 +117,29 @@ export async function fit(
   });
   const denseTrial: Trial = { ...denseCosts, score: await evaluator.denseScore() };
   const asked = askedOf(options, denseCosts);
-  const best = bestOf(studied, denseCosts);
+  const whole = planner(dense, studied, denseCosts, options);
+  const base = await narrowBase(dense, studied, evaluator, {
+    ...options,
+    drop,
+    rate: rateOf(whole, asked?.ms, denseCosts.ms, drop),
+    denseCosts,
+    denseScore: denseTrial.score,
+  });
+  const best = bestOf(base.studied, base.costs);
   if (asked) checkReach(asked, best, denseCosts);
 
-  const plans = planner(dense, studied, denseCosts, options);
+  const plans = base.carried
+    ? planner(base.graph, base.studied, base.costs, { ...options, narrower: true })
+    : whole;
   const tried = new Map<string, Carried>();
+  const keep = (key: string, chosen: readonly StudiedChoice[], attempted: Attempted): void => {
+    const { ms, bytes, memoryBytes, score } = attempted;
+    const trial: Trial = { ms, bytes, memoryBytes, score };
+    const accepted = score >= denseTrial.score - drop && ms < denseCosts.ms;
+    const one: Carried = { chosen, attempted, trial, accepted };
+    tried.set(key, one);
+    tell({ phase: 'plans', done: tried.size, total: effort, message: outcome(one) });
+  };
   const outcome = ({ trial, accepted }: Carried): string =>
     `at ${times(denseCosts, trial)}: ${quality(options, denseTrial, trial)}${accepted ? '' : ' only'}`;
   /** Carries out the plans for some limits, at once. */
@@ -124,20 +157,23 @@ export async function fit(
     const message = `${fresh.size} ${fresh.size === 1 ? 'plan' : 'plans'}: fitting weights`;
     if (fresh.size > 0) tell({ phase: 'plans', done: before, total: effort, message });
     const carried = await Promise.all(
-      [...fresh].map(async ([key, chosen]): Promise<[string, Carried]> => {
-        const attempted = await evaluator.attempt(key, chosen);
-        const { ms, bytes, memoryBytes, score } = attempted;
-        const trial: Trial = { ms, bytes, memoryBytes, score };
-        const accepted = score >= denseTrial.score - drop && ms < denseCosts.ms;
-        return [key, { chosen, attempted, trial, accepted }];
-      }),
+      [...fresh].map(async ([key, chosen]) => ({
+        key,
+        chosen,
+        attempted: await evaluator.attempt(`${narrower}${key}`, chosen, base.widths),
+      })),
     );
-    for (const [key, one] of carried) {
-      tried.set(key, one);
-      tell({ phase: 'plans', done: tried.size, total: effort, message: outcome(one) });
-    }
+    for (const { key, chosen, attempted } of carried) keep(key, chosen, attempted);
     return found.map((plan) => plan && tried.get(plan.key));
   }
+
+  const narrower = base.carried ? `${base.carried.key}; ` : '';
+  if (base.carried)
+    keep(
+      base.studied.map(() => 0).join(),
+      base.studied.map(({ choices }) => choices[0]!),
+      base.carried.attempted,
+    );
 
   // One speed is asked for: what is left to find is the best of the plans for it.
   if (asked) await attempt([asked], 1, plans.views.slice(0, effort));
@@ -161,10 +197,11 @@ export async function fit(
   const refused = asked ? sorted[0] : sorted.at(-1);
   if (shipped)
     return {
-      graph: withLayers(dense, shipped.attempted.weights),
+      graph: networkOf(dense, shipped.attempted.weights, base.widths),
       accepted: true,
       reason: `${times(denseCosts, shipped.trial)}, ${quality(options, denseTrial, shipped.trial)}`,
       plan: planned(studied, shipped.chosen, shipped.attempted),
+      widths: base.planned,
       weights: shipped.attempted.weights,
       dense: denseTrial,
       shipped: shipped.trial,
@@ -179,6 +216,7 @@ export async function fit(
         ? 'no layer can be pruned'
         : 'no plan is faster',
     plan: [],
+    widths: [],
     weights: new Map(),
     dense: denseTrial,
     shipped: denseTrial,
@@ -192,6 +230,29 @@ interface Carried {
   readonly attempted: Attempted;
   readonly trial: Trial;
   readonly accepted: boolean;
+}
+
+/** Speeds that are looked at to see what harm buys, each so many times the one before. */
+const stride = 1.05;
+
+/**
+ * Harm that is worth a ms: what plans without narrower layers are expected to pay, for the speed that is asked for or for
+ * the highest within the loss that is allowed.
+ */
+function rateOf(plans: Planner, askedMs: number | undefined, denseMs: number, drop: number): number {
+  if (askedMs !== undefined) {
+    const expected = plans.expected({ ms: askedMs });
+    return expected === undefined ? 0 : expected ** 2 / Math.max(denseMs - askedMs, 1e-9);
+  }
+  let ms = denseMs;
+  let rate = 0;
+  for (let speed = stride; speed <= boldest; speed *= stride) {
+    ms = denseMs / speed;
+    const expected = plans.expected({ ms });
+    if (expected === undefined || expected > drop) break;
+    rate = expected ** 2 / (denseMs - ms);
+  }
+  return rate;
 }
 
 const times = (dense: Costs, { ms }: Costs): string =>

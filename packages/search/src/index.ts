@@ -15,6 +15,7 @@ export {
   type FitOptions,
   type Fitted,
   fit,
+  fittedNetwork,
   type PlannedLayer,
   type Progress,
   type Trial,
@@ -23,4 +24,7 @@ export { type NewWeights, prunableLayers, withLayers } from './layers.ts';
 export type { Pin, Pins } from './pins.ts';
 export { createRun, type Feeds } from './runner.ts';
 export { type StrategyName, strategies } from './strategies/index.ts';
-export type { StudiedChoice } from './study.ts';
+export type { Study } from './study.ts';
+export type { Widths } from './widths/narrowed.ts';
+export type { Narrowing } from './widths/narrowing.ts';
+export type { PlannedWidth } from './widths/search.ts';

@@ -2,6 +2,7 @@
 
 import {
   type AttrsOf,
+  assert,
   type Builder,
   type ConstantNode,
   type Graph,
@@ -40,32 +41,31 @@ export function prunableLayers(graph: Graph): Layer[] {
     if (node.kind !== 'op' || (node.op !== 'conv' && node.op !== 'linear')) continue;
     const w = weightsOf(node);
     if (!w || w.value.data.length < fewestWeights) continue;
-    const [, channels, r = 1, s = 1] = w.type.shape as [number, number, number?, number?];
-    if (node.op === 'conv') {
-      const { groups, stride, dilation } = node.attrs as AttrsOf<'conv'>; // its op says so
-      // What reads the picture itself has few weights and no zeros to spare.
-      if (groups > 1 || channels <= 4) continue;
-      const tiled = r === 3 && s === 3 && [...stride, ...dilation].every((step) => step === 1);
-      found.push(layerOf(node, w, [r, s], tiled, found.length));
-    } else found.push(layerOf(node, w, [1, 1], false, found.length));
+    // What reads the picture itself has few weights and no zeros to spare.
+    if (node.op === 'conv' && (convOf(node).groups > 1 || w.type.shape[1]! <= 4)) continue;
+    found.push(layerFrom(node, `${found.length}:${node.name}`));
   }
   return found;
 }
 
-const layerOf = (
-  node: OpNode,
-  w: ConstantNode,
-  window: readonly [number, number],
-  tiled: boolean,
-  index: number,
-): Layer => ({
-  name: `${index}:${node.name}`,
-  node,
-  weights: w.value.data as Float32Array, // weights of layers are floats
-  shape: weightShape(w.type.shape),
-  window,
-  tiled,
-});
+const convOf = (node: OpNode) => node.attrs as AttrsOf<'conv'>; // asked of convolutions only
+
+/** A convolution without groups, or a linear layer, with constant weights, as a layer. */
+export function layerFrom(node: Node, name: string): Layer {
+  assert(node.kind === 'op', 'layers are ops');
+  const w = weightsOf(node);
+  assert(w, 'weights and biases of layers are constant');
+  const [, , r = 1, s = 1] = w.type.shape;
+  const steps = node.op === 'conv' ? [...convOf(node).stride, ...convOf(node).dilation] : [];
+  return {
+    name,
+    node,
+    weights: w.value.data as Float32Array, // weights of layers are floats
+    shape: weightShape(w.type.shape),
+    window: [r, s],
+    tiled: node.op === 'conv' && r === 3 && s === 3 && steps.every((step) => step === 1),
+  };
+}
 
 /** Weights, and a bias where it changes too. */
 export interface NewWeights {

@@ -10,6 +10,8 @@ export interface Pin {
   readonly scheme?: SchemeName | 'none';
   /** In [0, 1). */
   readonly sparsity?: number;
+  /** The part of the channels that a layer makes which stays, in (0, 1]; those that are coupled with them go too. */
+  readonly width?: number;
 }
 
 /** Pins of all layers, and of some by name, which count more. */
@@ -26,6 +28,12 @@ const means = (name: string, { name: own, node }: Layer): boolean =>
 export function pinOf({ layers = {}, ...all }: Pins, layer: Layer): Pin {
   const own = Object.entries(layers).find(([name]) => means(name, layer));
   return { ...all, ...own?.[1] };
+}
+
+/** The width that is asked for of channels by the names of the ops that make them: the least that any of these asks for. */
+export function widthOf({ layers = {}, width }: Pins, makers: readonly string[]): number | undefined {
+  const own = makers.flatMap((name) => layers[name]?.width ?? []);
+  return own.length > 0 ? Math.min(...own) : width;
 }
 
 /** @throws {EspalierError} UNKNOWN_LAYER, for names that mean no layer */

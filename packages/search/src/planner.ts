@@ -24,6 +24,8 @@ export interface PlannerOptions {
   readonly pins?: Pins;
   /** Default `knapsack`. */
   readonly strategy?: StrategyName;
+  /** Whether a plan without any change to the network is one: it has lost channels before. */
+  readonly narrower?: boolean;
 }
 
 /** Times that a plan is tightened where layers together cost more than each alone. */
@@ -69,7 +71,7 @@ export function planner(
   dense: Graph,
   studied: readonly Studied[],
   denseCosts: Costs,
-  { profile, pins = {}, strategy = 'knapsack' }: PlannerOptions,
+  { profile, pins = {}, strategy = 'knapsack', narrower = false }: PlannerOptions,
 ): Planner {
   const options = studied.map(({ layer, choices }) => {
     // Where a sparsity is given by hand, dense is no choice, unless nothing else is faster.
@@ -130,7 +132,8 @@ export function planner(
         for (const name of over)
           tightened.set(name, (tightened.get(name)! * limits[name]!) / costs[name]);
       }
-      if (!found || found.every(({ scheme }) => scheme === 'none')) return undefined;
+      if (!found || (!narrower && found.every(({ scheme }) => scheme === 'none')))
+        return undefined;
       const key = found.map((choice, i) => studied[i]!.choices.indexOf(choice)).join();
       return { key, chosen: found };
     },

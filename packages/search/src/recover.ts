@@ -39,16 +39,17 @@ const fewestRowsAColumn = 4;
 /** Refits the layers of a plan in sequence; layers that keep all weights make up for what came before them. */
 export function recover(
   { dense, layers, calibration, seedOf, sensitivityOf }: RecoverContext,
-  chosen: readonly Pick<PricedChoice, 'scheme' | 'mask'>[],
+  chosen: readonly Pick<PricedChoice, 'mask'>[],
 ): Recovered {
   const before = createWalk(dense, layers, calibration);
   const now = createWalk(dense, layers, calibration);
   const weights = new Map<string, Required<NewWeights>>();
   const errors = layers.map((layer, i) => {
-    const { scheme, mask } = chosen[i]!;
-    if (scheme === 'none' && weights.size === 0) return 0;
+    const { mask } = chosen[i]!;
+    const whole = mask.every((kept) => kept === 1);
+    if (whole && weights.size === 0) return 0;
     const places = drawPlaces(layer, calibration.length, seedOf(i), sensitivityOf(i)?.positions);
-    if (scheme === 'none' && places.length < fewestRowsAColumn * columnsOf(layer)) return 0;
+    if (whole && places.length < fewestRowsAColumn * columnsOf(layer)) return 0;
     const fitted = refitSeen(layer, before.advance(i), now.advance(i), places, mask);
     now.replace(layer, fitted);
     weights.set(layer.name, { weights: fitted.weights, bias: fitted.bias });

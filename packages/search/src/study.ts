@@ -2,9 +2,11 @@
 
 import type { Profile } from '@espalier/compiler';
 import { type Graph, macs } from '@espalier/ir';
+import type { Mask } from '@espalier/sparsity';
 import { likenessOf, type Outputs } from './agreement.ts';
 import { choicesOf, type PricedChoice } from './choices.ts';
 import { constrain } from './constrain.ts';
+import { channelCosts } from './eliminate.ts';
 import { biasOf, type Layer, type NewWeights, withWeights } from './layers.ts';
 import { masksOf } from './masks.ts';
 import { type Block, momentsOf } from './moments.ts';
@@ -21,6 +23,14 @@ export interface StudiedChoice extends PricedChoice {
   readonly harm: number;
 }
 
+/** What is known of a layer. */
+export interface Study {
+  /** The first leaves the layer as it is. */
+  readonly choices: readonly StudiedChoice[];
+  /** What each of its input channels is expected to do to the outputs as it goes; absent where nobody asked. */
+  readonly channelHarms?: Float64Array;
+}
+
 /** What an evaluation of a layer looks at. */
 export interface StudyContext {
   readonly dense: Graph;
@@ -35,6 +45,8 @@ export interface StudyContext {
   readonly sensitivity: Sensitivity | undefined;
   /** The layer as it is, priced. */
   readonly unchanged: PricedChoice;
+  /** Whether there may be choices, and whether its input channels may go. */
+  readonly wanted: { readonly choices: boolean; readonly channels: boolean };
 }
 
 /** The sparsity at which a layer's effect on the outputs is measured. */
@@ -45,10 +57,11 @@ const probeMacs = 2e9;
 const fewestProbes = 5;
 const mostProbes = 32;
 
-/** The choices of a layer, the first of which leaves it as it is. */
-export function study(context: StudyContext, layer: Layer, pin: Pin): StudiedChoice[] {
+/** The choices of a layer, and what its input channels are worth. */
+export function study(context: StudyContext, layer: Layer, pin: Pin): Study {
   const { dense, profile, calibration, reference, readings, seed, sensitivity, unchanged } =
     context;
+  const { wanted } = context;
   const places = drawPlaces(layer, readings.length, seed, sensitivity?.positions);
   const rows = rowsAt(
     layer,
@@ -59,23 +72,52 @@ export function study(context: StudyContext, layer: Layer, pin: Pin): StudiedCho
   const blocks = momentsOf(layer, rows);
   const counted = weighted(layer, sensitivity);
   const masks = masksOf(counted, blocks);
-  const choices = choicesOf(layer, unchanged, masks.keep, profile, pin);
+  const choices = wanted.choices
+    ? choicesOf(layer, unchanged, masks.keep, profile, pin)
+    : [unchanged];
+  const costs = wanted.channels
+    ? channelCosts(counted.weights, layer.shape, blocks)
+    : undefined;
   const errors = choices.map(({ scheme, mask }) => (scheme === 'none' ? 0 : masks.errorOf(mask)));
   // What an error of this layer does to the outputs, measured once.
   const distance = (i: number) => Math.abs(choices[i]!.sparsity - probeSparsity);
-  const [probe] = choices
+  const [nearest] = choices
     .flatMap((_, i) => (i > 0 ? [i] : []))
     .sort((a, b) => distance(a) - distance(b));
-  if (probe === undefined) return choices.map((choice) => ({ ...choice, harm: 0 }));
-  const fitted = refitAlone(layer, blocks, means, choices[probe]!);
+  const probe =
+    nearest !== undefined
+      ? { mask: choices[nearest]!.mask, error: errors[nearest]! }
+      : costs && withoutChannels(layer, costs);
+  if (!probe) return { choices: choices.map((choice) => ({ ...choice, harm: 0 })) };
+  const fitted = refitAlone(layer, blocks, means, probe.mask);
   const count = Math.round(probeMacs / Math.max(1, macs(dense)));
   const probes = calibration.slice(0, Math.min(mostProbes, Math.max(fewestProbes, count)));
   const run = createRun(withWeights(dense, new Map([[layer.node, fitted]])));
   const effect = 1 - likenessOf(dense)(reference.slice(0, probes.length), probes.map(run));
   // Squared errors of independent layers add up. The least error that counts keeps the quotient finite.
   const energy = energyOf(counted, rows);
-  const least = Math.max(errors[probe]!, 1e-9 * energy, 1e-30);
-  return choices.map((choice, i) => ({ ...choice, harm: (effect ** 2 * errors[i]!) / least }));
+  const least = Math.max(probe.error, 1e-9 * energy, 1e-30);
+  const harmOf = (error: number): number => (effect ** 2 * error) / least;
+  return {
+    choices: choices.map((choice, i) => ({ ...choice, harm: harmOf(errors[i]!) })),
+    ...(costs && { channelHarms: costs.map(harmOf) }),
+  };
+}
+
+/** The mask without the cheaper half of the input channels, and what that costs. */
+function withoutChannels(
+  { shape: { filters, channels, positions } }: Layer,
+  costs: Float64Array,
+): { readonly mask: Mask; readonly error: number } {
+  const order = [...costs.keys()].sort((a, b) => costs[a]! - costs[b]! || a - b);
+  const gone = order.slice(0, Math.round(probeSparsity * channels));
+  const mask: Mask = new Uint8Array(filters * channels * positions).fill(1);
+  for (let o = 0; o < filters; o++)
+    for (const channel of gone) {
+      const first = (o * channels + channel) * positions;
+      mask.fill(0, first, first + positions);
+    }
+  return { mask, error: gone.reduce((sum, channel) => sum + costs[channel]!, 0) };
 }
 
 /** The layer with its outputs scaled by how much errors of each matter. */
@@ -91,7 +133,7 @@ function refitAlone(
   layer: Layer,
   blocks: readonly Block[],
   means: Float64Array,
-  { mask }: PricedChoice,
+  mask: Mask,
 ): Required<NewWeights> {
   const columns = columnsOf(layer);
   const weights = new Float32Array(layer.weights.length);

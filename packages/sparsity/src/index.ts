@@ -10,7 +10,7 @@ export {
 export { magnitude } from './importance/magnitude.ts';
 export { compensated, diagonal } from './importance/reconstruction.ts';
 export { taylor } from './importance/taylor.ts';
-export { channelScores, narrow } from './narrow.ts';
+export { channelScores, type Narrowed, narrow, narrowAll } from './narrow.ts';
 export { maskOfZeros, type Recognised, recognise } from './recognise.ts';
 export { type Params, project, type Scheme } from './scheme.ts';
 export { type SchemeName, schemes } from './schemes/index.ts';

@@ -41,27 +41,38 @@ export function channelScores(
   return totals;
 }
 
+/** A graph that has lost channels. */
+export interface Narrowed {
+  readonly graph: Graph;
+  /** What has become of each node. */
+  readonly became: ReadonlyMap<Node, Node>;
+  /** The indices along an axis of a node of the graph before that are left. */
+  kept(node: Node, axis: number): readonly number[];
+}
+
 /**
  * The graph without some units of a group of coupled channels.
  *
  * @throws {EspalierError} BAD_SCHEME for a group that cannot be narrowed, or that would lose all.
  */
-export function narrow(graph: Graph, group: ChannelGroup, dropped: ReadonlySet<number>): Graph {
-  if (group.frozen) throw badScheme('channel', group.frozen);
-  if (dropped.size >= group.units) throw badScheme('channel', 'no channel would be left');
-  const gone = new Map<Node, Map<number, Set<number>>>();
-  for (const { node, axis, indices } of group.axes) {
-    const axes = gone.get(node) ?? new Map<number, Set<number>>();
-    gone.set(node, axes);
-    const all = axes.get(axis) ?? new Set<number>();
-    axes.set(axis, all);
-    for (const unit of dropped) for (const index of indices[unit]!) all.add(index);
-  }
-  const keptAlong = (node: Node, axis: number): number[] => {
+export const narrow = (graph: Graph, group: ChannelGroup, dropped: ReadonlySet<number>): Graph =>
+  narrowAll(graph, new Map([[group, dropped]])).graph;
+
+/**
+ * The graph without some units of several of its groups.
+ *
+ * @throws {EspalierError} BAD_SCHEME for a group that cannot be narrowed, or that would lose all.
+ */
+export function narrowAll(
+  graph: Graph,
+  dropped: ReadonlyMap<ChannelGroup, ReadonlySet<number>>,
+): Narrowed {
+  const gone = goneFrom(dropped);
+  const kept = (node: Node, axis: number): number[] => {
     const lost = gone.get(node)?.get(axis);
     return Array.from(Array(node.type.shape[axis]!).keys()).filter((index) => !lost?.has(index));
   };
-  const shapeOf = (node: Node) => node.type.shape.map((_, axis) => keptAlong(node, axis).length);
+  const shapeOf = (node: Node) => node.type.shape.map((_, axis) => kept(node, axis).length);
 
   const b = createBuilder(graph);
   const became = new Map<Node, Node>();
@@ -74,7 +85,7 @@ export function narrow(graph: Graph, group: ChannelGroup, dropped: ReadonlySet<n
     const narrowed =
       node.kind === 'constant'
         ? b.named(node.name).constant(
-            sliced(node, (axis) => keptAlong(node, axis)),
+            sliced(node, (axis) => kept(node, axis)),
             node.name,
           )
         : narrowedOp(
@@ -83,7 +94,7 @@ export function narrow(graph: Graph, group: ChannelGroup, dropped: ReadonlySet<n
             operands(node).map((operand) => became.get(operand)!),
             {
               shape: shapeOf(node),
-              kept: (axis) => keptAlong(operands(node)[0]!, axis),
+              kept: (axis) => kept(operands(node)[0]!, axis),
             },
           );
     assert(
@@ -93,7 +104,26 @@ export function narrow(graph: Graph, group: ChannelGroup, dropped: ReadonlySet<n
     became.set(node, narrowed);
   }
   const outputs = graph.outputs.map(({ name, node }) => ({ name, node: became.get(node)! }));
-  return { inputs: graph.inputs, outputs };
+  return { graph: { inputs: graph.inputs, outputs }, became, kept };
+}
+
+/** The indices that go, by node and axis. */
+function goneFrom(
+  dropped: ReadonlyMap<ChannelGroup, ReadonlySet<number>>,
+): ReadonlyMap<Node, ReadonlyMap<number, ReadonlySet<number>>> {
+  const gone = new Map<Node, Map<number, Set<number>>>();
+  for (const [group, units] of dropped) {
+    if (group.frozen) throw badScheme('channel', group.frozen);
+    if (units.size >= group.units) throw badScheme('channel', 'no channel would be left');
+    for (const { node, axis, indices } of group.axes) {
+      const axes = gone.get(node) ?? new Map<number, Set<number>>();
+      gone.set(node, axes);
+      const all = axes.get(axis) ?? new Set<number>();
+      axes.set(axis, all);
+      for (const unit of units) for (const index of indices[unit]!) all.add(index);
+    }
+  }
+  return gone;
 }
 
 /** The elements of a constant that stay. */

@@ -1,7 +1,7 @@
 // What threads of a search say to each other.
 
 import type { Tensor } from '@espalier/ir';
-import type { Attempted, Picked, Problem, StudiedChoice } from '@espalier/search';
+import type { Attempted, Narrowing, Picked, Problem, Study, Widths } from '@espalier/search';
 
 /** What a thread is started with. */
 export interface ThreadSetup {
@@ -16,13 +16,18 @@ export interface ThreadSetup {
 /** One evaluation. */
 export type Request =
   | { readonly kind: 'score' }
-  | { readonly kind: 'study'; readonly layer: number }
-  | { readonly kind: 'attempt'; readonly key: string; readonly chosen: readonly Picked[] };
+  | { readonly kind: 'study'; readonly layer: number; readonly narrowing: Narrowing | undefined }
+  | {
+      readonly kind: 'attempt';
+      readonly key: string;
+      readonly chosen: readonly Picked[];
+      readonly widths: Widths;
+    };
 
 /** What an evaluation results in, by its kind. */
 export interface Results {
   readonly score: number;
-  readonly study: readonly StudiedChoice[];
+  readonly study: Study;
   readonly attempt: Attempted;
 }
 

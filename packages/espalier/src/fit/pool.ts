@@ -80,13 +80,17 @@ export function openPool(setup: ThreadSetup, threads: number, journal: Journal):
 
   return {
     denseScore: () => journal.remember('score', () => run({ kind: 'score' })),
-    study: (layer) => journal.remember(`study ${layer}`, () => run({ kind: 'study', layer })),
-    attempt: (key, chosen) =>
+    study: (layer, narrowing) =>
+      journal.remember(`study ${layer}${narrowing ? ` of ${narrowing.key}` : ''}`, () =>
+        run({ kind: 'study', layer, narrowing }),
+      ),
+    attempt: (key, chosen, widths = new Map()) =>
       journal.remember(`attempt ${key}`, () =>
         run({
           kind: 'attempt',
           key,
           chosen: chosen.map(({ scheme, mask }) => ({ scheme, mask })),
+          widths,
         }),
       ),
     async close() {

@@ -17,9 +17,9 @@ function evaluate(evaluator: Evaluator, request: Request): Promise<Results[keyof
     case 'score':
       return evaluator.denseScore();
     case 'study':
-      return evaluator.study(request.layer);
+      return evaluator.study(request.layer, request.narrowing);
     case 'attempt':
-      return evaluator.attempt(request.key, request.chosen);
+      return evaluator.attempt(request.key, request.chosen, request.widths);
   }
 }
 

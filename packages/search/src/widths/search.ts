@@ -1,0 +1,96 @@
+// The first part of a fit: the network loses the channels that are worth less than what a search can hope for.
+
+import type { Graph } from '@espalier/ir';
+import type { Profile } from '@espalier/compiler';
+import { type Costs, costsOf } from '../costs.ts';
+import type { Attempted, Evaluator, StudiedLayer } from '../evaluator.ts';
+import type { Pins } from '../pins.ts';
+import type { Studied } from '../planner.ts';
+import { widthGroups } from './groups.ts';
+import { isNarrower, type NarrowedNetwork, narrowed, type Widths } from './narrowed.ts';
+import { baseOf, keyOfWidths, type Narrowing } from './narrowing.ts';
+import { offered, pickWidths } from './pick.ts';
+
+/** The part of the loss that is allowed which channels may take before anything else is pruned. */
+const leastPart = 0.4;
+
+/** What widths are picked by. */
+export interface WidthOptions {
+  readonly profile: Profile;
+  readonly pins?: Pins;
+  /** Allowed loss of the metric. */
+  readonly drop: number;
+  /** Harm that is worth a ms. */
+  readonly rate: number;
+  readonly denseCosts: Costs;
+  readonly denseScore: number;
+}
+
+/** A group that lost units. */
+export interface PlannedWidth {
+  readonly group: string;
+  readonly units: number;
+  /** Units that went, in ascending order. */
+  readonly dropped: readonly number[];
+}
+
+/** The network that plans are made for. */
+export interface Base {
+  readonly graph: Graph;
+  readonly studied: readonly Studied[];
+  readonly costs: Costs;
+  readonly widths: Widths;
+  readonly planned: readonly PlannedWidth[];
+  /** The network narrowed and otherwise whole, as it was carried out; absent where it is as wide as it was. */
+  readonly carried?: { readonly key: string; readonly attempted: Attempted };
+}
+
+/** Narrows a network where that is worth it, and studies anew what that changes. */
+export async function narrowBase(
+  dense: Graph,
+  studied: readonly StudiedLayer[],
+  evaluator: Evaluator,
+  options: WidthOptions,
+): Promise<Base> {
+  const { profile, pins = {}, drop, rate, denseCosts, denseScore } = options;
+  const whole: Base = { graph: dense, studied, costs: denseCosts, widths: new Map(), planned: [] };
+  if (studied.every(({ channelHarms }) => !channelHarms)) return whole;
+  const groups = offered(widthGroups(dense, profile), denseCosts.ms, pins);
+  const harms = studied.map(({ channelHarms }) => channelHarms);
+  const widths = pickWidths(groups, harms, rate, pins);
+  if (widths.size === 0) return whole;
+  const key = keyOfWidths(widths);
+  const attempted = await evaluator.attempt(key, untouched(narrowed(dense, widths)), widths);
+  const pinned = pins.width !== undefined || Object.values(pins.layers ?? {}).some((pin) => pin.width);
+  const pays = attempted.ms < denseCosts.ms && denseScore - attempted.score <= leastPart * drop;
+  if (!pays && !pinned) return whole;
+  const narrowing: Narrowing = { key, widths, weights: attempted.weights };
+  const base = baseOf(dense, narrowing);
+  const again = await Promise.all(
+    base.layers.map(async (layer, i): Promise<Studied> => {
+      const before = studied[i]!;
+      const { choices } = isNarrower(base.kept[i]!, before.layer)
+        ? await evaluator.study(i, narrowing)
+        : before;
+      return { layer, choices };
+    }),
+  );
+  return {
+    graph: base.graph,
+    studied: again,
+    costs: costsOf(base.graph, profile),
+    widths,
+    planned: groups.flatMap(({ name, units }) => {
+      const dropped = widths.get(name);
+      return dropped ? [{ group: name, units, dropped }] : [];
+    }),
+    carried: { key, attempted },
+  };
+}
+
+/** All weights of a narrower network. */
+const untouched = ({ layers }: NarrowedNetwork) =>
+  layers.map(({ weights }) => ({
+    scheme: 'none' as const,
+    mask: new Uint8Array(weights.length).fill(1),
+  }));
