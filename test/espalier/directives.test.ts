@@ -5,7 +5,6 @@ import t from 'tap';
 import {
   directives,
   isForeign,
-  laterDirectives,
   normalise,
   ownQuery,
   parseDirectives,
@@ -93,13 +92,14 @@ t.test('writes equal queries in one form', async (t) => {
   );
 });
 
-t.test('refuses directives whose machinery comes later, by name', async (t) => {
-  for (const name of Object.keys(laterDirectives)) {
-    const error = failure(`${name}=1`);
-    t.equal(error?.code, 'LATER_DIRECTIVE', `${name} is refused`);
-    t.match(error?.message, name, 'the message names it');
-  }
+t.test('refuses targets whose machinery comes later, by name', async (t) => {
   t.equal(failure('target=webgl')?.code, 'LATER_DIRECTIVE', 'targets are known, and come later');
+});
+
+t.test('takes a width that leaves something', async (t) => {
+  t.equal(parseDirectives('width=0.75').width, 0.75, 'a part of the channels');
+  for (const width of ['0', '1.5', '-1', 'half'])
+    t.equal(failure(`width=${width}`)?.code, 'BAD_DIRECTIVE', `${width} is none`);
 });
 
 t.test('names the nearest directive or value', async (t) => {

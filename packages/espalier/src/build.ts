@@ -126,7 +126,8 @@ export async function buildModel(
         : undefined;
     fit = noteOf(decision, fresh);
     if (fresh) source = () => fresh.graph;
-    else if (decision.kind === 'lock') source = () => applyPlan(readOnly(), decision.weights);
+    else if (decision.kind === 'lock')
+      source = () => applyPlan(readOnly(), decision.entry.plan, decision.weights);
   }
   const sources = several ? directives.shape.map((shape) => () => read(shape)) : [source];
   const compiled = compileTogether(sources, {

@@ -2,7 +2,7 @@
 
 import { type StrategyName, strategies } from '@espalier/search';
 import { type SchemeName, schemes } from '@espalier/sparsity';
-import { badDirective, laterDirective, unknownDirective } from './errors.ts';
+import { badDirective, unknownDirective } from './errors.ts';
 import { didYouMean, nearest } from './nearest.ts';
 import { type Check, numberOf, parseBytes, positive, whole } from './number.ts';
 import { type Numbers, parseNumbers, showNumbers } from './numbers.ts';
@@ -50,6 +50,8 @@ export interface Directives {
   readonly scheme: SchemeName | undefined;
   /** In [0, 1). */
   readonly sparsity: number | undefined;
+  /** The part of the channels that stays, in (0, 1]. */
+  readonly width: number | undefined;
   /** Who picks what becomes of each layer. */
   readonly strategy: StrategyName;
   readonly seed: number;
@@ -201,6 +203,9 @@ export const directives: Table = {
   sparsity: optional('sparsity', 'the fraction of weights that go: sparsity=0.7', (value) =>
     value >= 0 && value < 1 ? undefined : 'it is at least 0 and less than 1',
   ),
+  width: optional('width', 'the part of the channels that stays: width=0.75', (value) =>
+    value > 0 && value <= 1 ? undefined : 'it is more than 0 and at most 1',
+  ),
   strategy: oneOf(
     'strategy',
     `who picks what becomes of each layer: ${strategyNames.join(', ')}`,
@@ -219,11 +224,6 @@ export const directives: Table = {
     parse: (text) => numberOf('effort', text, (value) => whole(value) ?? positive(value)),
     show: String,
   },
-};
-
-/** Directives whose machinery comes later: refused by name, with the reason. */
-export const laterDirectives: Readonly<Record<string, string>> = {
-  width: 'searches prune weights, not yet whole channels',
 };
 
 /** Words that the bundlers themselves take: an import with one of them is not ours. */
@@ -295,11 +295,9 @@ function parseWords(
 ): ReadonlyMap<string, unknown> {
   const given = new Map<string, unknown>();
   for (const [name, value] of said) {
-    const later = Object.hasOwn(laterDirectives, name) ? laterDirectives[name] : undefined;
-    if (later) throw laterDirective(name, later);
     if (!isDirective(name)) {
-      const all = [...Object.keys(directives), ...Object.keys(laterDirectives)];
-      throw unknownDirective(name, nearest(name, all), Object.keys(directives).join(', '));
+      const all = Object.keys(directives);
+      throw unknownDirective(name, nearest(name, all), all.join(', '));
     }
     if (given.has(name)) throw badDirective(name, value ?? '', 'it is given twice');
     const { parse, summary, bare } = directives[name];

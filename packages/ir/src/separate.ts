@@ -20,7 +20,9 @@ export function separateConstants(graph: Graph): Graph {
   };
   for (const node of topologicalOrder(graph)) {
     const changed: Node =
-      node.kind === 'op' ? b.named(node.name).withInputs(node as OpNode, node.inputs.map(own)) : node;
+      node.kind === 'op'
+        ? b.named(node.name).withInputs(node as OpNode, node.inputs.map(own))
+        : node;
     became.set(node, changed);
   }
   const outputs = graph.outputs.map(({ name, node }) => ({ name, node: became.get(node)! }));

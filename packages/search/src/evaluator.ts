@@ -7,18 +7,18 @@ import { agreementOf, type Outputs } from './agreement.ts';
 import { type PricedChoice, unchanged } from './choices.ts';
 import { type Costs, costsOf, type Limits } from './costs.ts';
 import { tooFewInputs } from './errors.ts';
-import { type Layer, type NewWeights, prunableLayers, withLayers } from './layers.ts';
+import { type Layer, type NewWeights, prunableLayers } from './layers.ts';
 import { once } from './once.ts';
 import { checkPins, type Pins, pinOf } from './pins.ts';
 import type { Studied } from './planner.ts';
 import { recover } from './recover.ts';
 import { createRun, type Feeds } from './runner.ts';
-import { type Sensitivity, sensitivitiesOf } from './sensitivity.ts';
+import { sensitivitiesOf } from './sensitivity.ts';
 import { type Study, study } from './study.ts';
-import { createWalk, type Reading, type Walk } from './walk.ts';
+import { narrowPlace, openPlace, type StudyPlace } from './study-place.ts';
 import { widthGroups } from './widths/groups.ts';
 import { isNarrower, narrowed, type Widths, widened } from './widths/narrowed.ts';
-import { baseOf, type Narrowing, planned } from './widths/narrowing.ts';
+import { type Narrowing, planned } from './widths/narrowing.ts';
 import { checkWidths, offered } from './widths/pick.ts';
 
 /** What is to be fitted, to what, and how it is judged. */
@@ -182,61 +182,5 @@ function widenedAll(
   return chosen.map(({ mask }, i) => {
     const own = kept[i]!;
     return { mask: isNarrower(own, layers[i]!) ? widened(mask, layers[i]!, own) : mask };
-  });
-}
-
-/** A network that layers are studied in. */
-interface StudyPlace {
-  /** Of the narrowing. */
-  readonly key: string | undefined;
-  readonly graph: Graph;
-  readonly layers: readonly Layer[];
-  reference(): readonly Outputs[];
-  sensitivityOf(index: number): Sensitivity | undefined;
-  readingsOf(index: number): readonly Reading[];
-}
-
-function openPlace({
-  calibration,
-  ...own
-}: Pick<StudyPlace, 'graph' | 'layers' | 'reference' | 'sensitivityOf'> & {
-  readonly key?: string;
-  readonly calibration: readonly Feeds[];
-}): StudyPlace {
-  // Layers are studied in their order, mostly: one walk sees them all.
-  let walk: Walk | undefined;
-  let reached = -1;
-  return {
-    key: undefined,
-    ...own,
-    readingsOf(index) {
-      if (!walk || index < reached) walk = createWalk(own.graph, own.layers, calibration);
-      reached = index;
-      return walk.advance(index);
-    },
-  };
-}
-
-/** The narrower network, in which errors matter as they did where they were. */
-function narrowPlace(
-  dense: Graph,
-  layers: readonly Layer[],
-  calibration: readonly Feeds[],
-  narrowing: Narrowing,
-  sensitivityOf: StudyPlace['sensitivityOf'],
-): StudyPlace {
-  const base = baseOf(dense, narrowing);
-  return openPlace({
-    key: narrowing.key,
-    graph: base.graph,
-    layers: base.layers,
-    calibration,
-    reference: once(() => calibration.map(createRun(base.graph))),
-    sensitivityOf(index) {
-      const before = sensitivityOf(index);
-      if (!before || !isNarrower(base.kept[index]!, layers[index]!)) return before;
-      const outputs = Float64Array.from(base.kept[index]!.outputs, (o) => before.outputs[o]!);
-      return { ...before, outputs };
-    },
   });
 }

@@ -2,9 +2,9 @@
 // make up for the loss, and whether what is left is good enough.
 
 import type { Graph } from '@espalier/ir';
+import { askedOf, bestOf, boldest, checkReach, rateOf } from './asked.ts';
 import type { Choice } from './choices.ts';
-import { type Costs, costsOf, eachCost, exceeded, type Limits } from './costs.ts';
-import { unreachable } from './errors.ts';
+import { type Costs, costsOf, exceeded, type Limits } from './costs.ts';
 import {
   type Attempted,
   createEvaluator,
@@ -14,7 +14,7 @@ import {
 } from './evaluator.ts';
 import { type NewWeights, prunableLayers } from './layers.ts';
 import { narrow } from './narrow.ts';
-import { type Planner, planner, type Studied } from './planner.ts';
+import { planner, type Studied } from './planner.ts';
 import type { StrategyName } from './strategies/index.ts';
 import type { StudiedChoice } from './study.ts';
 import { asStudied, type View } from './views.ts';
@@ -89,9 +89,6 @@ export interface Fitted {
   /** All plans that were carried out, in their order. */
   readonly trials: readonly Trial[];
 }
-
-/** The boldest speed that is tried where none is asked for. */
-const boldest = 4;
 
 /** How far a plan may be from a speed that nobody asked for. */
 const slack = 1.03;
@@ -232,29 +229,6 @@ interface Carried {
   readonly accepted: boolean;
 }
 
-/** Speeds that are looked at to see what harm buys, each so many times the one before. */
-const stride = 1.05;
-
-/**
- * Harm that is worth a ms: what plans without narrower layers are expected to pay, for the speed that is asked for or for
- * the highest within the loss that is allowed.
- */
-function rateOf(plans: Planner, askedMs: number | undefined, denseMs: number, drop: number): number {
-  if (askedMs !== undefined) {
-    const expected = plans.expected({ ms: askedMs });
-    return expected === undefined ? 0 : expected ** 2 / Math.max(denseMs - askedMs, 1e-9);
-  }
-  let ms = denseMs;
-  let rate = 0;
-  for (let speed = stride; speed <= boldest; speed *= stride) {
-    ms = denseMs / speed;
-    const expected = plans.expected({ ms });
-    if (expected === undefined || expected > drop) break;
-    rate = expected ** 2 / (denseMs - ms);
-  }
-  return rate;
-}
-
 const times = (dense: Costs, { ms }: Costs): string =>
   `${(dense.ms / ms).toFixed(2)} times as fast`;
 
@@ -262,29 +236,6 @@ const quality = ({ metric }: Problem, dense: Trial, { score }: Trial): string =>
   metric
     ? `metric ${score.toFixed(4)} after ${dense.score.toFixed(4)}`
     : `agreement ${score.toFixed(4)}`;
-
-/** The limits that are asked for. */
-function askedOf({ limits = {}, speedup }: FitOptions, { ms }: Costs): Limits | undefined {
-  const asked = speedup === undefined ? limits.ms : Math.min(ms / speedup, limits.ms ?? ms);
-  if (asked !== undefined) return { ...limits, ms: asked };
-  const other = limits.bytes !== undefined || limits.memoryBytes !== undefined;
-  return other ? limits : undefined;
-}
-
-/** The least of each cost that the choices of the layers can bring. */
-const bestOf = (studied: readonly Studied[], dense: Costs): Costs =>
-  eachCost((name) =>
-    studied.reduce((total, { choices }) => {
-      const own = choices.map((choice) => choice[name]);
-      return total + Math.min(...own) - own[0]!;
-    }, dense[name]),
-  );
-
-/** @throws {EspalierError} UNREACHABLE */
-function checkReach(limits: Limits, best: Costs, dense: Costs): void {
-  const [name] = exceeded(best, limits);
-  if (name) throw unreachable(name, limits[name]!, best[name], dense[name]);
-}
 
 const planned = (
   studied: readonly Studied[],

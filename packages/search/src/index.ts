@@ -25,6 +25,6 @@ export type { Pin, Pins } from './pins.ts';
 export { createRun, type Feeds } from './runner.ts';
 export { type StrategyName, strategies } from './strategies/index.ts';
 export type { Study } from './study.ts';
-export type { Widths } from './widths/narrowed.ts';
+export { type NarrowedNetwork, narrowed, type Widths } from './widths/narrowed.ts';
 export type { Narrowing } from './widths/narrowing.ts';
 export type { PlannedWidth } from './widths/search.ts';

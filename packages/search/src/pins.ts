@@ -31,7 +31,10 @@ export function pinOf({ layers = {}, ...all }: Pins, layer: Layer): Pin {
 }
 
 /** The width that is asked for of channels by the names of the ops that make them: the least that any of these asks for. */
-export function widthOf({ layers = {}, width }: Pins, makers: readonly string[]): number | undefined {
+export function widthOf(
+  { layers = {}, width }: Pins,
+  makers: readonly string[],
+): number | undefined {
   const own = makers.flatMap((name) => layers[name]?.width ?? []);
   return own.length > 0 ? Math.min(...own) : width;
 }

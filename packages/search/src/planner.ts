@@ -132,8 +132,7 @@ export function planner(
         for (const name of over)
           tightened.set(name, (tightened.get(name)! * limits[name]!) / costs[name]);
       }
-      if (!found || (!narrower && found.every(({ scheme }) => scheme === 'none')))
-        return undefined;
+      if (!found || (!narrower && found.every(({ scheme }) => scheme === 'none'))) return undefined;
       const key = found.map((choice, i) => studied[i]!.choices.indexOf(choice)).join();
       return { key, chosen: found };
     },

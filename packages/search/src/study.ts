@@ -75,9 +75,7 @@ export function study(context: StudyContext, layer: Layer, pin: Pin): Study {
   const choices = wanted.choices
     ? choicesOf(layer, unchanged, masks.keep, profile, pin)
     : [unchanged];
-  const costs = wanted.channels
-    ? channelCosts(counted.weights, layer.shape, blocks)
-    : undefined;
+  const costs = wanted.channels ? channelCosts(counted.weights, layer.shape, blocks) : undefined;
   const errors = choices.map(({ scheme, mask }) => (scheme === 'none' ? 0 : masks.errorOf(mask)));
   // What an error of this layer does to the outputs, measured once.
   const distance = (i: number) => Math.abs(choices[i]!.sparsity - probeSparsity);

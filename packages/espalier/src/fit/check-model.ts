@@ -46,7 +46,7 @@ export async function checkModel(
       searchCommand(file, query),
     );
   const { graph: source } = readModel(opened.take(), file, onlyShape(directives), opened.external);
-  const graph = applyPlan(source, lock.weightsOf(query).byLayer);
+  const graph = applyPlan(source, entry.plan, lock.weightsOf(query).byLayer);
   const task = planning.task && (await openTask(planning.task.path));
   const inputs = task
     ? exampleSamples(

@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { type NamedTensors, readSafetensors, writeSafetensors } from '@espalier/importers';
 import { EspalierError } from '@espalier/ir';
-import type { NewWeights, PlannedLayer, StrategyName, Trial } from '@espalier/search';
+import type { NewWeights, PlannedLayer, PlannedWidth, StrategyName, Trial } from '@espalier/search';
 import { replaceFile } from '../cache.ts';
 import { badLock } from '../errors.ts';
 import type { InputKind } from '../inputs/index.ts';
@@ -47,6 +47,8 @@ export interface PlanRecord {
   /** Both networks timed here, where the device is this machine. */
   readonly measured?: Measured;
   readonly layers: readonly PlannedLayer[];
+  /** Channels that went; absent where none did. */
+  readonly widths?: readonly PlannedWidth[];
   readonly trials: readonly Trial[];
 }
 
@@ -130,11 +132,19 @@ function parseEntries(text: string, path: string): Lock['entries'] {
       typeof plan?.accepted === 'boolean' &&
       typeof plan.dense?.ms === 'number' &&
       typeof plan.shipped?.ms === 'number' &&
-      Array.isArray(plan.layers);
+      Array.isArray(plan.layers) &&
+      (plan.widths ?? []).every(isWidth);
     if (!whole) throw badLock(path, `the plan of ${JSON.stringify(query)} is not whole`);
   }
   return plans as Lock['entries']; // just checked
 }
+
+/** Whether a group of channels of a plan may be taken at its word. */
+const isWidth = ({ group, units, dropped }: PlannedWidth): boolean =>
+  typeof group === 'string' &&
+  Array.isArray(dropped) &&
+  dropped.length < units &&
+  dropped.every((unit) => Number.isInteger(unit) && unit >= 0 && unit < units);
 
 function weightsIn(tensors: NamedTensors, query: string) {
   const prefix = prefixOf(query);

@@ -3,7 +3,7 @@
 
 import { type Profile, showProfile } from '@espalier/compiler';
 import type { Graph } from '@espalier/ir';
-import { type NewWeights, type Progress, withLayers } from '@espalier/search';
+import { fittedNetwork, type NewWeights, type Progress } from '@espalier/search';
 import type { Cache } from '../cache.ts';
 import { sha256 } from '../digest.ts';
 import { staleLock } from '../errors.ts';
@@ -118,8 +118,12 @@ export async function decide(
 }
 
 /** The graph of a valid plan. */
-export function applyPlan(source: Graph, weights: ReadonlyMap<string, NewWeights>): Graph {
-  return withLayers(canonical(source).graph, weights);
+export function applyPlan(
+  source: Graph,
+  { widths = [] }: PlanRecord,
+  weights: ReadonlyMap<string, NewWeights>,
+): Graph {
+  return fittedNetwork(canonical(source).graph, weights, widths);
 }
 
 /** What a search decided, ready to be written down. */
@@ -144,7 +148,7 @@ export async function makePlan(
   const { profile, wish, task } = planning;
   const progress = onProgress && { onProgress };
   const searched = await searchModel({ ...planning, source, cache, threads, ...progress });
-  const { accepted, reason, dense, shipped, inputs, plan: layers, trials } = searched;
+  const { accepted, reason, dense, shipped, inputs, plan: layers, widths, trials } = searched;
   return {
     graph: searched.graph,
     weights: searched.weights,
@@ -162,6 +166,7 @@ export async function makePlan(
       inputs,
       ...(searched.measured && { measured: searched.measured }),
       layers,
+      ...(widths.length > 0 && { widths }),
       trials,
     },
   };

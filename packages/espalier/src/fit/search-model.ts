@@ -128,7 +128,8 @@ export async function searchModel(setup: SearchSetup): Promise<Searched> {
     const times = (measured.denseMs / measured.ms).toFixed(2);
     const { dense } = fitted;
     const reason = `predicted to be faster, measured ${times} times as fast`;
-    const rest = { graph, accepted: false, reason, plan: [], weights: new Map(), shipped: dense };
+    const nothing = { plan: [], widths: [], weights: new Map() };
+    const rest = { graph, accepted: false, reason, ...nothing, shipped: dense };
     return { ...fitted, ...common, ...rest, measured };
   } finally {
     await pool.close();

@@ -10,7 +10,15 @@ export type Wish = Pick<
   'limits' | 'speedup' | 'drop' | 'strategy' | 'effort' | 'seed' | 'pins'
 >;
 
-const constraints = ['latency', 'speedup', 'bytes', 'memory', 'scheme', 'sparsity'] as const;
+const constraints = [
+  'latency',
+  'speedup',
+  'bytes',
+  'memory',
+  'scheme',
+  'sparsity',
+  'width',
+] as const;
 
 /**
  * What a query asks of the search; `undefined` where the dense network is meant. A device as target asks for the
@@ -19,7 +27,8 @@ const constraints = ['latency', 'speedup', 'bytes', 'memory', 'scheme', 'sparsit
  * @throws {EspalierError} BAD_DIRECTIVE, for wishes that exclude each other
  */
 export function wishOf(given: Directives, layers: Readonly<Record<string, Pin>>): Wish | undefined {
-  const { latency, speedup, bytes, memory, drop, scheme, sparsity, strategy, seed, effort } = given;
+  const { latency, speedup, bytes, memory, drop, strategy, seed, effort } = given;
+  const { scheme, sparsity, width } = given;
   const asked = constraints.find((name) => given[name] !== undefined);
   const pinned = Object.keys(layers).length > 0;
   const lossy = drop > 0 && (drop !== directives.drop.default || pinned);
@@ -40,6 +49,7 @@ export function wishOf(given: Directives, layers: Readonly<Record<string, Pin>>)
   const pins: Pins = {
     ...(scheme !== undefined && { scheme }),
     ...(sparsity !== undefined && { sparsity }),
+    ...(width !== undefined && { width }),
     layers,
   };
   return { limits, ...(speedup !== undefined && { speedup }), drop, strategy, effort, seed, pins };

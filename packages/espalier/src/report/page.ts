@@ -1,5 +1,6 @@
 // The report as one HTML page without scripts: readable on a phone, light and dark, and on paper.
 
+import type { PlannedWidth } from '@espalier/search';
 import { describeFit } from '../summarise.ts';
 import { front, harmBars, schemeMap, timeBars } from './charts.ts';
 import type { PlanFigures } from './figures.ts';
@@ -48,6 +49,19 @@ const kinds = {
   synthetic: 'synthetic: made-up inputs, since no others were given',
 } as const;
 
+/** Channels before and after, of the groups that lost some. */
+function widthsTable(widths: readonly PlannedWidth[]): string {
+  if (widths.length === 0) return '';
+  const rows = widths.map(({ group, units, dropped }) => {
+    const name = group.replace(/^\d+:/, '');
+    return `<tr><td>${escapeHtml(name)}</td><td>${units}</td><td>${units - dropped.length}</td></tr>`;
+  });
+  return `<table><thead><tr><th>channels from</th><th>before</th><th>after</th></tr></thead><tbody>
+${rows.join('\n')}
+</tbody></table>
+`;
+}
+
 function section(model: string, figures: PlanFigures): string {
   const { query, entry, table, layers } = figures;
   const { plan, identity } = entry;
@@ -83,7 +97,7 @@ function section(model: string, figures: PlanFigures): string {
 <table><thead><tr><th></th><th>before</th><th>after</th><th></th></tr></thead><tbody>
 ${rows.join('\n')}
 </tbody></table>
-<div class="charts">${charts.join('\n')}</div>
+${widthsTable(plan.widths ?? [])}<div class="charts">${charts.join('\n')}</div>
 <h3>Where the figures are from</h3>
 <dl>${Object.entries(facts)
     .map(([name, text]) => `<dt>${name}</dt><dd>${escapeHtml(text)}</dd>`)

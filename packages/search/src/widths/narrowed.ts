@@ -2,6 +2,7 @@
 
 import { type Graph, separateConstants } from '@espalier/ir';
 import { type Mask, narrowAll } from '@espalier/sparsity';
+import { cannotNarrow } from '../errors.ts';
 import { type Layer, layerFrom, prunableLayers } from '../layers.ts';
 import { namedGroups } from './groups.ts';
 
@@ -23,13 +24,20 @@ export interface NarrowedNetwork {
   readonly kept: readonly Kept[];
 }
 
-/** Takes channels out of a network. */
+/**
+ * Takes channels out of a network.
+ *
+ * @throws {EspalierError} CANNOT_NARROW, for channels that it does not have
+ */
 export function narrowed(dense: Graph, widths: Widths): NarrowedNetwork {
   const separated = separateConstants(dense);
   const before = prunableLayers(separated);
-  const dropped = namedGroups(separated).flatMap(({ name, group }) => {
-    const units = widths.get(name);
-    return units ? [[group, new Set(units)] as const] : [];
+  const groups = new Map(namedGroups(separated).map(({ name, group }) => [name, group]));
+  const dropped = [...widths].map(([name, units]) => {
+    const group = groups.get(name);
+    if (!group || units.some((unit) => unit >= group.units))
+      throw cannotNarrow(name, 'the network has no such channels');
+    return [group, new Set(units)] as const;
   });
   const { graph, became, kept } = narrowAll(separated, new Map(dropped));
   return {
@@ -54,7 +62,8 @@ export function widened(mask: Mask, { shape }: Layer, { outputs, channels }: Kep
   const { filters, channels: all, positions } = shape;
   const wide: Mask = new Uint8Array(filters * all * positions);
   for (let o = 0; o < filters; o++)
-    for (const channel of channels) wide.fill(1, (o * all + channel) * positions, (o * all + channel + 1) * positions);
+    for (const channel of channels)
+      wide.fill(1, (o * all + channel) * positions, (o * all + channel + 1) * positions);
   for (const [row, o] of outputs.entries())
     for (const [column, channel] of channels.entries())
       wide.set(

@@ -36,7 +36,8 @@ export function checkWidths(groups: readonly WidthGroup[], { layers = {} }: Pins
   for (const [name, { width }] of Object.entries(layers)) {
     if (width === undefined || width === 1) continue;
     const own = groups.filter(({ makers }) => makers.includes(name));
-    if (own.length === 0) throw cannotNarrow(name, 'its channels belong to nothing that can be narrowed');
+    if (own.length === 0)
+      throw cannotNarrow(name, 'its channels belong to nothing that can be narrowed');
     const refused = own.find((group) => group.refused !== undefined);
     if (refused) throw cannotNarrow(name, refused.refused!);
   }

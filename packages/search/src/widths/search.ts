@@ -1,7 +1,7 @@
 // The first part of a fit: the network loses the channels that are worth less than what a search can hope for.
 
-import type { Graph } from '@espalier/ir';
 import type { Profile } from '@espalier/compiler';
+import type { Graph } from '@espalier/ir';
 import { type Costs, costsOf } from '../costs.ts';
 import type { Attempted, Evaluator, StudiedLayer } from '../evaluator.ts';
 import type { Pins } from '../pins.ts';
@@ -13,6 +13,9 @@ import { offered, pickWidths } from './pick.ts';
 
 /** The part of the loss that is allowed which channels may take before anything else is pruned. */
 const leastPart = 0.4;
+
+/** Parts of the rate that are tried, until the loss is small. */
+const parts = [1, 1 / 10, 1 / 100];
 
 /** What widths are picked by. */
 export interface WidthOptions {
@@ -52,18 +55,16 @@ export async function narrowBase(
   evaluator: Evaluator,
   options: WidthOptions,
 ): Promise<Base> {
-  const { profile, pins = {}, drop, rate, denseCosts, denseScore } = options;
+  const { profile, pins = {}, rate, denseCosts } = options;
   const whole: Base = { graph: dense, studied, costs: denseCosts, widths: new Map(), planned: [] };
   if (studied.every(({ channelHarms }) => !channelHarms)) return whole;
   const groups = offered(widthGroups(dense, profile), denseCosts.ms, pins);
   const harms = studied.map(({ channelHarms }) => channelHarms);
-  const widths = pickWidths(groups, harms, rate, pins);
-  if (widths.size === 0) return whole;
-  const key = keyOfWidths(widths);
-  const attempted = await evaluator.attempt(key, untouched(narrowed(dense, widths)), widths);
-  const pinned = pins.width !== undefined || Object.values(pins.layers ?? {}).some((pin) => pin.width);
-  const pays = attempted.ms < denseCosts.ms && denseScore - attempted.score <= leastPart * drop;
-  if (!pays && !pinned) return whole;
+  const carried = await carryOut(dense, evaluator, options, (part) =>
+    pickWidths(groups, harms, part * rate, pins),
+  );
+  if (!carried) return whole;
+  const { key, widths, attempted } = carried;
   const narrowing: Narrowing = { key, widths, weights: attempted.weights };
   const base = baseOf(dense, narrowing);
   const again = await Promise.all(
@@ -86,6 +87,28 @@ export async function narrowBase(
     }),
     carried: { key, attempted },
   };
+}
+
+/** The widths of the boldest part of the rate that costs little; by hand whatever they cost. */
+async function carryOut(
+  dense: Graph,
+  evaluator: Evaluator,
+  { pins = {}, drop, denseCosts, denseScore }: WidthOptions,
+  widthsAt: (part: number) => Widths,
+): Promise<{ key: string; widths: Widths; attempted: Attempted } | undefined> {
+  const byHand = [pins, ...Object.values(pins.layers ?? {})].some(({ width = 1 }) => width < 1);
+  let last = '';
+  for (const part of parts) {
+    const widths = widthsAt(part);
+    const key = keyOfWidths(widths);
+    if (widths.size === 0) break;
+    if (key === last) continue;
+    last = key;
+    const attempted = await evaluator.attempt(key, untouched(narrowed(dense, widths)), widths);
+    const pays = attempted.ms < denseCosts.ms && denseScore - attempted.score <= leastPart * drop;
+    if (pays || byHand) return { key, widths, attempted };
+  }
+  return undefined;
 }
 
 /** All weights of a narrower network. */
