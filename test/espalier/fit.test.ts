@@ -106,6 +106,32 @@ t.test('with a plan beside the model a build only compiles', async (t) => {
   t.equal((await build(folder, options, query, false)).fit?.from, 'lock', 'inputs are not needed');
 });
 
+t.test('channels that went are part of the plan', async (t) => {
+  const folder = fitProject(t);
+  const own = 'target=laptop&calib=inputs&scheme=none&width=0.5&drop=10';
+  const searched = await build(folder, {}, own);
+  const { entry, graph } = await lock(folder, own);
+  const { widths = [] } = entry.plan;
+  t.same(
+    widths.map(({ units, dropped }) => [units, dropped.length]),
+    [
+      [64, 32],
+      [64, 32],
+    ],
+    'both groups lose half',
+  );
+  t.ok(
+    graph.outputs[0]!.node.kind === 'op' && graph.outputs[0]!.node.inputs[1]!.type.shape[1] === 32,
+    'and the layer that reads them is narrower',
+  );
+  const locked = await build(folder, { frozen: true }, own, false);
+  t.equal(locked.fit?.from, 'lock', 'a plan beside the model');
+  t.same(locked.weights.bytes, searched.weights.bytes, 'brings the bytes of the search');
+  const file = join(folder, 'net.espalier.json');
+  writeFileSync(file, readFileSync(file, 'utf8').replace(/"dropped": \[\s*\d+/, '"dropped": [-1'));
+  t.equal((await failure(build(folder, {}, own)))?.code, 'BAD_LOCK', 'channels that are none');
+});
+
 t.test('several plans lie beside one model', async (t) => {
   const folder = fitProject(t);
   const other = query.replace('0.4', '0.6');

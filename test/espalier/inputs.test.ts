@@ -344,6 +344,15 @@ t.test('a configuration speaks of all models, and of one', async (t) => {
   t.equal(parseDirectives('', ...other.directives).drop, 0.02, 'others take the common one');
   writeFileSync(config, 'export default { models: {}, dorp: 1 };');
   t.equal(await code(readConfig(folder, 'net.onnx')), 'UNKNOWN_OPTION_IN', 'misspelt words');
+  for (const [pin, wanted] of [
+    ['{ sparsty: 0.5 }', 'UNKNOWN_OPTION_IN'],
+    ['{ sparsity: 1.5 }', 'BAD_DIRECTIVE'],
+    ['{ width: 0 }', 'BAD_DIRECTIVE'],
+    ["{ scheme: 'unstructurd' }", 'BAD_DIRECTIVE'],
+  ]) {
+    writeFileSync(config, `export default { layers: { conv1: ${pin} } };`);
+    t.equal(await code(readConfig(folder, 'net.onnx')), wanted, `what is said of a layer: ${pin}`);
+  }
   writeFileSync(config, 'export default 3;');
   t.equal(await code(readConfig(folder, 'net.onnx')), 'BAD_MODULE', 'no configuration');
 });

@@ -69,8 +69,24 @@ export async function readConfig(root: string, model: string): Promise<OwnConfig
 const isRelative = (target: unknown): target is string =>
   typeof target === 'string' && target.startsWith('.');
 
+/** What may be said of a layer. */
+const pinned = ['scheme', 'sparsity', 'width'] as const satisfies readonly (keyof Pin)[];
+
+/** @throws {EspalierError} UNKNOWN_OPTION_IN, BAD_DIRECTIVE */
+function checkPin(pin: Pin, file: string): void {
+  for (const name of Object.keys(pin))
+    if (!pinned.some((one) => one === name))
+      throw unknownOptionIn(file, name, didYouMean(name, pinned));
+  for (const name of pinned) {
+    const value = pin[name];
+    // Layers, unlike networks, may be left as they are by name.
+    if (value !== undefined && value !== 'none') directives[name].parse(String(value));
+  }
+}
+
 function check(config: ModelConfig, file: string): void {
   const known = [...Object.keys(directives), 'layers', 'preprocessing', 'models'];
   for (const name of Object.keys(config))
     if (!known.includes(name)) throw unknownOptionIn(file, name, didYouMean(name, known));
+  for (const pin of Object.values(config.layers ?? {})) checkPin(pin, file);
 }

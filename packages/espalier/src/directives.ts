@@ -47,7 +47,7 @@ export interface Directives {
   readonly memory: number | undefined;
   /** Allowed loss of the metric; 0 asks for no search. */
   readonly drop: number;
-  readonly scheme: SchemeName | undefined;
+  readonly scheme: SchemeName | 'none' | undefined;
   /** In [0, 1). */
   readonly sparsity: number | undefined;
   /** The part of the channels that stays, in (0, 1]. */
@@ -77,7 +77,7 @@ const mostThreads = 8;
 type Table = { readonly [K in keyof Directives]: Directive<Directives[K]> };
 
 // The tables' keys.
-const schemeNames = Object.keys(schemes) as SchemeName[];
+const schemeNames = ['none', ...(Object.keys(schemes) as SchemeName[])] as const;
 const strategyNames = Object.keys(strategies) as StrategyName[];
 
 /** One of some names. */
