@@ -23,6 +23,22 @@ t.test('reductions agree along any axes of any layout', async (t) => {
       );
 });
 
+t.test('long rows agree for any number of totals', async (t) => {
+  for (const layout of layouts)
+    for (const kind of kinds)
+      matches(
+        t,
+        `${kind}, ${layout}`,
+        ({ b, input }) =>
+          [1, 4, 6, 13, 24, 31, 33, 70].flatMap((c) => {
+            const x = input(`f32[2,${c},3,73]`, layout);
+            return [[2, 3], [3]].map((axes) => b.reduce(x, { kind, axes, keepDims: true }));
+          }),
+        // Two hundred terms, whose partial sums are around 10: some units of 2⁻²¹.
+        { relative: 1e-6, absolute: 1e-5 },
+      );
+});
+
 t.test('integers and truths reduce exactly', async (t) => {
   for (const layout of layouts)
     matches(t, layout, ({ b, input }) =>
@@ -43,6 +59,7 @@ t.test('nothing reduces to what folding starts from', async (t) => {
     ...kinds.map((kind) => b.reduce(input('i32[3,5,0]'), { kind, axes: [2], keepDims: true })),
     b.reduce(input('bool[0]'), { kind: 'min', axes: [0], keepDims: false }),
     b.reduce(input('f32[0,5]'), { kind: 'sum', axes: [1], keepDims: false }),
+    b.reduce(input('f32[5,0]'), { kind: 'sum', axes: [0], keepDims: false }),
   ]);
 });
 

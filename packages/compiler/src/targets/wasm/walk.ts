@@ -65,51 +65,38 @@ export function nest(
 }
 
 /** Value: four elements `step` bytes apart; 4 is a vector in memory, 0 one element repeated. */
-export function loadFour(asm: Assembler, pointer: Expr, step: number, lanes = 4): Expr {
-  if (step === 4) return asm.load('v128.load', pointer);
-  if (step === 0) return asm.load('v128.load32_splat', pointer);
-  let vector = asm.load('v128.load32_zero', pointer);
-  for (let lane = 1; lane < lanes; lane++)
-    vector = loadLaneAt(asm, pointer, step * lane, vector, lane);
-  return vector;
-}
-
-const loadLaneAt = (
+export function loadFour(
   asm: Assembler,
   pointer: Expr,
-  bytes: number,
-  vector: Expr,
-  lane: number,
-): Expr => {
-  const [address, offset] = addressOf(asm, pointer, bytes);
-  return asm.loadLane('v128.load32_lane', address, vector, lane, offset);
-};
+  step: number,
+  lanes = 4,
+  byteOffset = 0,
+): Expr {
+  const first = addressOf(asm, pointer, byteOffset);
+  if (step === 4) return asm.load('v128.load', ...first);
+  if (step === 0) return asm.load('v128.load32_splat', ...first);
+  const places = Array.from({ length: lanes }, (_, lane) => byteOffset + step * lane);
+  return loadPlaces(asm, pointer, places);
+}
 
 /** Statement: stores the first `lanes` lanes, `step` bytes apart. */
-export function storeLanes(
+export const storeLanes = (
   asm: Assembler,
   pointer: Expr,
   value: Local,
   lanes: number,
   step = 4,
-): Expr {
-  if (step === 4 && lanes === 4) return asm.store('v128.store', pointer, value.get);
-  const stores: Expr[] = [];
-  let lane = 0;
-  for (; step === 4 && lane + 2 <= lanes; lane += 2)
-    stores.push(asm.storeLane('v128.store64_lane', pointer, value.get, lane / 2, 4 * lane));
-  for (; lane < lanes; lane++) {
-    const [address, offset] = addressOf(asm, pointer, step * lane);
-    stores.push(asm.storeLane('v128.store32_lane', address, value.get, lane, offset));
-  }
-  return asm.seq(...stores);
-}
+  byteOffset = 0,
+): Expr => {
+  const places = Array.from({ length: lanes }, (_, lane) => byteOffset + step * lane);
+  return storePlaces(asm, pointer, value, places);
+};
 
 /** Value: as many lanes as there are places, in bytes from a pointer; neighbours are loaded together. */
-export function loadPlaces(asm: Assembler, pointer: Local, places: readonly number[]): Expr {
+export function loadPlaces(asm: Assembler, pointer: Expr, places: readonly number[]): Expr {
   let vector: Expr | undefined;
   for (const { lane, lanes, bytes } of runsOf(places)) {
-    const [address, offset] = addressOf(asm, pointer.get, bytes);
+    const [address, offset] = addressOf(asm, pointer, bytes);
     if (lanes === 4) return asm.load('v128.load', address, offset);
     if (vector)
       vector =
@@ -124,13 +111,13 @@ export function loadPlaces(asm: Assembler, pointer: Local, places: readonly numb
 /** Statement: stores as many lanes as there are places, in bytes from a pointer; neighbours together. */
 export const storePlaces = (
   asm: Assembler,
-  pointer: Local,
+  pointer: Expr,
   value: Local,
   places: readonly number[],
 ): Expr =>
   asm.seq(
     ...runsOf(places).map(({ lane, lanes, bytes }) => {
-      const [address, offset] = addressOf(asm, pointer.get, bytes);
+      const [address, offset] = addressOf(asm, pointer, bytes);
       if (lanes === 4) return asm.store('v128.store', address, value.get, offset);
       return lanes === 2
         ? asm.storeLane('v128.store64_lane', address, value.get, lane / 2, offset)

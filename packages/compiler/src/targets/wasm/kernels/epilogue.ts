@@ -45,7 +45,8 @@ export function finish(
   const vectors = Math.ceil(lanes / 4);
   const width = (vector: number) => Math.min(4, lanes - 4 * vector);
   const store = (to: Local, value: Local, pixel: number, vector: number): Expr => {
-    if (yPlaces) return storePlaces(asm, to, value, placesAt(yPlaces, vector, pixel * yPixelStep));
+    if (yPlaces)
+      return storePlaces(asm, to.get, value, placesAt(yPlaces, vector, pixel * yPixelStep));
     const bytes = pixel * yPixelStep + 16 * vector;
     const [address, rest] = offset(asm, to, bytes);
     return rest === 0
@@ -94,7 +95,7 @@ export function finish(
       ...places.map(({ pixel, vector }, i) => {
         if (yPlaces)
           return values[i]!.set(
-            loadPlaces(asm, scratch, placesAt(yPlaces, vector, pixel * yPixelStep)),
+            loadPlaces(asm, scratch.get, placesAt(yPlaces, vector, pixel * yPixelStep)),
           );
         const [address, rest] = offset(asm, scratch, pixel * yPixelStep + 16 * vector);
         return values[i]!.set(asm.load('v128.load', address, rest));
@@ -135,7 +136,7 @@ export function loadExtra(
   vector: number,
   lanes: number,
 ): Expr {
-  if (places) return loadPlaces(asm, pointer, placesAt(places, vector, pixel * pixelStep));
+  if (places) return loadPlaces(asm, pointer.get, placesAt(places, vector, pixel * pixelStep));
   const bytes = pixel * pixelStep + 4 * vector * laneStep;
   if (dtype === 'u8') {
     const [address, rest] = offset(asm, pointer, bytes);

@@ -4,6 +4,7 @@ import type { DType, Scalar } from '@espalier/ir';
 import type { Assembler, Expr, Local } from '../assembler.ts';
 import { emitScalar } from '../scalar.ts';
 import { type Loop, loadFour, nest, storeLanes } from '../walk.ts';
+import { inParts, inVectors, type Parts } from './vector-row.ts';
 
 /** An operand of the epilogue: bytes from pixel to pixel along a row, and from plane to plane. */
 export interface PlaneOperand {
@@ -165,57 +166,6 @@ interface Cell {
 }
 
 type Six = [Local, Local, Local, Local, Local, Local, ...Local[]];
-
-/** As many parts of a size. */
-interface Parts {
-  readonly size: number;
-  readonly count: number;
-}
-
-/** A number of things in nearly equal parts of at most `most`, the larger parts first. */
-function inParts(things: number, most: number): Parts[] {
-  const parts = Math.ceil(things / most);
-  const small = Math.floor(things / parts);
-  const larger = things - small * parts;
-  return [
-    { size: small + 1, count: larger },
-    { size: small, count: parts - larger },
-  ].filter(({ count }) => count > 0);
-}
-
-/** Statement: a row of pixels in nearly equal tiles of vectors, the last with the lanes that are left. */
-function inVectors(
-  asm: Assembler,
-  pixels: number,
-  held: number,
-  steps: readonly number[],
-  pointers: readonly Local[],
-  tile: (vectors: number, lastLanes: number) => Expr,
-): Expr {
-  const vectors = Math.ceil(pixels / 4);
-  const lastLanes = pixels - 4 * (vectors - 1);
-  // The last tile is written on its own if its last vector is not whole.
-  const apart = lastLanes < 4 ? 1 : 0;
-  const parts = inParts(vectors, held);
-  const lastSize = parts.at(-1)!.size;
-  return asm.seq(
-    ...parts.map(({ size, count }, i) =>
-      nest(
-        asm,
-        [
-          {
-            extent: i === parts.length - 1 ? count - apart : count,
-            steps: steps.map((step) => 4 * step * size),
-          },
-        ],
-        pointers,
-        tile(size, 4),
-      ),
-    ),
-    apart ? tile(lastSize, lastLanes) : asm.seq(),
-    ...pointers.map((pointer, i) => pointer.advance(-4 * steps[i]! * (vectors - apart * lastSize))),
-  );
-}
 
 /** Value: the epilogue of one vector of sums. */
 function applied(

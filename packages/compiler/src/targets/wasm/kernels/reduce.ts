@@ -6,6 +6,7 @@ import type { Assembler, Expr, Local } from '../assembler.ts';
 import type { Kernel } from '../kernel.ts';
 import type { OpcodeName } from '../opcodes.ts';
 import { foldLanes, type Loop, loadFour, loopsOf, nest, storeLanes } from '../walk.ts';
+import { inVectors } from './vector-row.ts';
 
 type Kind = AttrsOf<'reduce'>['kind'];
 
@@ -29,33 +30,70 @@ function identity(asm: Assembler, kind: Kind, dtype: DType): Expr {
 /** Long rows are cut into pieces about as long as they are many: a sum of sums loses fewer digits than one long sum. */
 const pieceOf = (extent: number): number => Math.max(64, Math.round(Math.sqrt(extent)));
 
+/** Results that are folded at once: as many chains of instructions as engines keep in registers. */
+const chains = 8;
+
+/** How vectors are folded. */
+interface Fold {
+  readonly start: Expr;
+  combine(a: Expr, b: Expr): Expr;
+  /** Value: what is folded into a total, at some bytes from where the pointer is. */
+  value(total: number, bytes: number): Expr;
+}
+
 /**
- * Statement: folds what the loops visit into `total`, each innermost row, or piece of one, on its own
- * first. The pointer ends where `nest` leaves it.
+ * Statement: folds what the loops visit into the totals, each innermost row, or piece of one, on its own
+ * first. Few totals are folded in several ways, since each step of a way waits for the one before. The
+ * pointer ends where `nest` leaves it.
  */
 function foldLoops(
   asm: Assembler,
   loops: readonly Loop[],
   pointer: Local,
-  total: Local,
-  start: Expr,
-  combine: (a: Expr, b: Expr) => Expr,
-  value: Expr,
+  totals: readonly Local[],
+  { start, combine, value }: Fold,
 ): Expr {
   const inner = loops.at(-1) ?? { extent: 1, steps: [0] };
   const outer = loops.slice(0, -1);
   const [step] = inner.steps as readonly [number];
-  const pieceLength = pieceOf(inner.extent);
-  if (outer.length === 0 && inner.extent <= pieceLength)
-    return nest(asm, loops, [pointer], total.set(combine(total.get, value)));
-  const row = asm.v128Local();
-  /** Moves the pointer on behind the piece. */
-  const piece = (extent: number): Expr =>
-    asm.seq(
-      row.set(start),
-      nest(asm, [{ extent, steps: [step] }], [pointer], row.set(combine(row.get, value))),
-      total.set(combine(total.get, row.get)),
+  const ways = Math.max(
+    1,
+    Math.min(Math.floor(chains / totals.length), Math.floor(inner.extent / 4)),
+  );
+  const pieceLength = Math.ceil(pieceOf(inner.extent) / ways) * ways;
+  const add = (to: Local, other: Expr): Expr => to.set(combine(to.get, other));
+  if (ways === 1 && outer.length === 0 && inner.extent <= pieceLength)
+    return nest(
+      asm,
+      loops,
+      [pointer],
+      asm.seq(...totals.map((total, i) => add(total, value(i, 0)))),
     );
+  const rows = Array.from({ length: ways }, () => totals.map(() => asm.v128Local()));
+  /** Takes an element in each way. */
+  const round = (elements: number): Expr =>
+    asm.seq(
+      ...rows
+        .slice(0, elements)
+        .flatMap((row, way) => row.map((sum, i) => add(sum, value(i, way * step)))),
+    );
+  /** The ways of a total, halved until one is left. */
+  const halved = (sums: readonly Expr[]): Expr => {
+    if (sums.length === 1) return sums[0]!;
+    const half = Math.ceil(sums.length / 2);
+    return combine(halved(sums.slice(0, half)), halved(sums.slice(half)));
+  };
+  /** Moves the pointer on behind the piece. */
+  const piece = (extent: number): Expr => {
+    const left = extent % ways;
+    return asm.seq(
+      ...rows.flat().map((sum) => sum.set(start)),
+      nest(asm, [{ extent: (extent - left) / ways, steps: [ways * step] }], [pointer], round(ways)),
+      round(left),
+      pointer.advance(left * step),
+      ...totals.map((total, i) => add(total, halved(rows.map((row) => row[i]!.get)))),
+    );
+  };
   const rest = inner.extent % pieceLength;
   const pieces = [{ extent: (inner.extent - rest) / pieceLength, steps: [0] }];
   const body = asm.seq(
@@ -95,11 +133,11 @@ export const reduce: Kernel = {
       label: `reduce ${node.name}`,
       args: [output.address, x.address],
       write(asm, to, from) {
-        const total = asm.v128Local();
         const pointer = asm.i32Local();
         const start = identity(asm, kind, x.dtype);
         const combine = (a: Expr, b: Expr) => asm.op(name, a, b);
         if (alongFold) {
+          const total = asm.v128Local();
           const inner = foldedLoops.at(-1)!;
           const tail = inner.extent % 4;
           const vectors = { extent: (inner.extent - tail) / 4, steps: [16] };
@@ -108,15 +146,11 @@ export const reduce: Kernel = {
           for (let lane = 0; lane < tail; lane++)
             rest = asm.loadLane('v128.load32_lane', pointer.get, rest, lane, 4 * lane);
           const row = asm.seq(
-            foldLoops(
-              asm,
-              [vectors],
-              pointer,
-              total,
+            foldLoops(asm, [vectors], pointer, [total], {
               start,
               combine,
-              asm.load('v128.load', pointer.get),
-            ),
+              value: (_, bytes) => loadFour(asm, pointer.get, 4, 4, bytes),
+            }),
             tail > 0 ? total.set(combine(total.get, rest)) : asm.seq(),
             pointer.advance(-16 * vectors.extent),
           );
@@ -131,30 +165,28 @@ export const reduce: Kernel = {
         }
 
         const inner = innerKept ?? { extent: 1, steps: [4, 4] };
-        const tail = inner.extent % 4;
-        const whole = (inner.extent - tail) / 4;
         const [outStep, inStep] = inner.steps as readonly [number, number];
-        const group = (lanes: number): Expr =>
-          asm.seq(
+        // Totals that lie together are folded together: memory is walked through once.
+        const held = inStep === 4 ? chains : 1;
+        const totals = Array.from({ length: held }, () => asm.v128Local());
+        const group = (vectors: number, lastLanes: number): Expr => {
+          const own = totals.slice(0, vectors);
+          const lanesOf = (vector: number) => (vector === vectors - 1 ? lastLanes : 4);
+          return asm.seq(
             pointer.set(from!.get),
-            total.set(start),
-            foldLoops(
-              asm,
-              empty ? [{ extent: 0, steps: [0] }] : foldedLoops,
-              pointer,
-              total,
+            ...own.map((total) => total.set(start)),
+            foldLoops(asm, empty ? [{ extent: 0, steps: [0] }] : foldedLoops, pointer, own, {
               start,
               combine,
-              loadFour(asm, pointer.get, inStep, lanes),
+              value: (vector, bytes) =>
+                loadFour(asm, pointer.get, inStep, lanesOf(vector), bytes + 4 * vector * inStep),
+            }),
+            ...own.map((total, vector) =>
+              storeLanes(asm, to!.get, total, lanesOf(vector), outStep, 4 * vector * outStep),
             ),
-            storeLanes(asm, to!.get, total, lanes, outStep),
           );
-        const row = asm.seq(
-          nest(asm, [{ extent: whole, steps: [4 * outStep, 4 * inStep] }], [to!, from!], group(4)),
-          tail > 0 ? group(tail) : asm.seq(),
-          to!.advance(-4 * whole * outStep),
-          from!.advance(-4 * whole * inStep),
-        );
+        };
+        const row = inVectors(asm, inner.extent, held, [outStep, inStep], [to!, from!], group);
         return nest(asm, keptLoops.slice(0, -1), [to!, from!], row);
       },
     });
