@@ -1,5 +1,5 @@
 import { applyPass, optimise, pipeline } from '@espalier/compiler';
-import { createBuilder, parseScalar } from '@espalier/ir';
+import { createBuilder, type Node, parseScalar, print } from '@espalier/ir';
 import t from 'tap';
 import { leaves, rewrites } from '../support/ir.ts';
 
@@ -305,6 +305,91 @@ t.test(
     `,
   ),
 );
+
+t.test(
+  'multiply-by-inverses divides by no number',
+  rewrites(
+    pass('multiply-by-inverses'),
+    `
+      x = input f32[2,3]
+      a = map(x) {expr: a0 / 4 + relu(a0 / -0.5)}
+      b = reshape(a) {shape: [6]}
+      y = map(b) {expr: a0 * min(max(a0 + 3, 0), 6) / 8}
+      return y
+    `,
+    `
+      x = input f32[2,3]
+      a = map(x) {expr: a0 * 0.25 + relu(a0 * -2)}
+      b = reshape(a) {shape: [6]}
+      y = map(b) {expr: a0 * min(max(a0 + 3, 0), 6) * 0.125}
+      return y
+    `,
+  ),
+);
+
+for (const [what, expr] of Object.entries({
+  'divisors without a normal inverse': 'a0 / 0 + a0 / 1e-39 + a0 / 2e38',
+  'divisors that are no numbers': 'a0 / a1 + 3 / a1',
+  'what is rounded': 'floor(a0 / 8 + a1) + a1',
+  'what is compared': 'select(ge(a0 / 8, a1), a0, a1)',
+  'what a root or a divisor is made of': 'sqrt(1 - a0 / 8) + 1 / (1 - a1 / 8)',
+}))
+  t.test(
+    `multiply-by-inverses leaves ${what}`,
+    leaves(
+      pass('multiply-by-inverses'),
+      `
+        x = input f32[4]
+        z = input f32[4]
+        y = map(x, z) {expr: ${expr}}
+        return y
+      `,
+    ),
+  );
+
+t.test(
+  'multiply-by-inverses leaves integers',
+  leaves(
+    pass('multiply-by-inverses'),
+    `
+      x = input i32[4]
+      y = map(x) {expr: a0 / 8i}
+      return y
+    `,
+  ),
+);
+
+t.test(
+  'multiply-by-inverses leaves what others round, however far away',
+  leaves(
+    pass('multiply-by-inverses'),
+    `
+      x = input f32[1,4]
+      a = map(x) {expr: a0 / 8}
+      b = reshape(a) {shape: [4]}
+      c = map(b) {expr: a0 + 0.5}
+      y = map(c) {expr: floor(a0)}
+      return c, y
+    `,
+  ),
+);
+
+t.test('quotients stay in exact code, and where they are ranked', async (t) => {
+  const b = createBuilder();
+  const x = b.input('x', { dtype: 'f32', shape: [2, 3] });
+  const sixth = b.map([x], { expr: parseScalar('a0 / 6') });
+  const ranked = b.argReduce(sixth, { kind: 'max', axis: 1, keepDims: false, pick: 'first' });
+  const shown = (nodes: readonly Node[], exact?: boolean): string =>
+    print(
+      optimise(
+        { inputs: [x], outputs: nodes.map((node, i) => ({ name: `y${i}`, node })) },
+        { exact },
+      ),
+    );
+  t.notMatch(shown([sixth]), '/');
+  t.match(shown([sixth], true), 'a0 / 6');
+  t.match(shown([sixth, ranked]), 'a0 / 6');
+});
 
 t.test(
   'fuse-maps merges a chain, and an operand that occurs twice',

@@ -28,7 +28,7 @@ export type Precision = 'f32' | 'int8';
 export interface CompileOptions {
   /** How weights are stored; default `f32`. */
   readonly weights?: WeightFormat;
-  /** Whether convolutions are computed as plain sums: no Winograd. Default false. */
+  /** Whether convolutions are computed as plain sums, without Winograd, and quotients as such. Default false. */
   readonly exact?: boolean;
   /**
    * What layers with constant weights are computed in: floats, or 8-bit integers with codes of activations
@@ -72,8 +72,8 @@ export interface Compiled {
 }
 
 /** A function of its own, since a frame holds what it has been given. */
-const optimisedOf = (source: Graph | (() => Graph)): Graph =>
-  optimise(typeof source === 'function' ? source() : source);
+const optimisedOf = (source: Graph | (() => Graph), { exact }: CompileOptions): Graph =>
+  optimise(typeof source === 'function' ? source() : source, { exact });
 
 /** The reads past a buffer's end that kernels may make. */
 const readSlack = 64;
@@ -97,15 +97,16 @@ export function compileTogether(
   sources: readonly (Graph | (() => Graph))[],
   options: CompileOptions = {},
 ): readonly Compiled[] {
-  if (options.precision !== 'int8') return compileOptimised(sources.map(optimisedOf), options);
+  const optimised = (source: Graph | (() => Graph)) => optimisedOf(source, options);
+  if (options.precision !== 'int8') return compileOptimised(sources.map(optimised), options);
   const { samples: given = [], ...others } = options;
   const calibrated = sources.map((source) => {
-    const optimised = optimisedOf(source);
-    const samples = typeof given === 'function' ? given(optimised) : given;
-    const used = samples.length > 0 ? samples : syntheticSamples(optimised);
-    const ranges = calibrate(optimised, used, (values) => load(compile(values)));
+    const graph = optimised(source);
+    const samples = typeof given === 'function' ? given(graph) : given;
+    const used = samples.length > 0 ? samples : syntheticSamples(graph);
+    const ranges = calibrate(graph, used, (values) => load(compile(values)));
     const calibration = samples.length > 0 ? ('samples' as const) : ('synthetic' as const);
-    return { graph: quantise(optimised, ranges), calibration };
+    return { graph: quantise(graph, ranges), calibration };
   });
   const graphs = calibrated.map(({ graph }) => graph);
   return compileOptimised(graphs, others).map((compiled, i) => {

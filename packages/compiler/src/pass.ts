@@ -6,6 +6,8 @@ import { type Graph, type Rule, rewrite } from '@espalier/ir';
 export type Pass = {
   readonly name: string;
   readonly summary: string;
+  /** What it makes is off by a unit in the last place: `?exact` does without it. */
+  readonly inexact?: boolean;
 } & ({ readonly rules: readonly Rule[] } | { run(graph: Graph): Graph });
 
 /** Names the record's type. */

@@ -10,6 +10,7 @@ import { fuseMaps } from './passes/fuse-maps.ts';
 import { inlineLiterals } from './passes/inline-literals.ts';
 import { lowerCompositions } from './passes/lower-compositions.ts';
 import { makeLinear } from './passes/make-linear.ts';
+import { multiplyByInverses } from './passes/multiply-by-inverses.ts';
 import { simplifyMovers } from './passes/simplify-movers.ts';
 import { sinkTransposes } from './passes/sink-transposes.ts';
 
@@ -23,10 +24,13 @@ export const pipeline: readonly Pass[] = [
   makeLinear, // before folding, so that products take scales and shifts too
   foldAffine, // before fusing, which would make epilogues of them
   inlineLiterals, // an operand less is a pointer less in every loop
+  multiplyByInverses, // once divisors are literals; who reads a value is plainest before fusing
   fuseMaps, // whole chains, so that one epilogue takes them
   fuseEpilogues, // last: patterns do not look inside epilogues
 ];
 
-/** The graph after every pass. */
-export const optimise = (graph: Graph): Graph =>
-  pipeline.reduce((current, pass) => applyPass(pass, current), graph);
+/** The graph after every pass, or after those that keep every bit. */
+export const optimise = (graph: Graph, { exact = false } = {}): Graph =>
+  pipeline
+    .filter((pass) => !(exact && pass.inexact))
+    .reduce((current, pass) => applyPass(pass, current), graph);

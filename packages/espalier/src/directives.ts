@@ -149,7 +149,8 @@ export const directives: Table = {
     'f32',
   ),
   exact: {
-    summary: 'convolutions as plain sums, without Winograd: true or false',
+    summary:
+      'convolutions as plain sums, without Winograd, and quotients by numbers as such: true or false',
     default: false,
     bare: 'true',
     parse(text) {
