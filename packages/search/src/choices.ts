@@ -55,7 +55,7 @@ function fastSchemes({ tiled, shape, node }: Layer): readonly Structure[] {
       ? [{ scheme: 'kernelBlock', params: { filters: 8 } } as const, ...blocks(8)]
       : [];
   if (node.op === 'linear') return blocks(8);
-  return [...blocks(8), ...blocks(4), { scheme: 'unstructured', params: {} } as const];
+  return [...blocks(8), ...blocks(2), { scheme: 'unstructured', params: {} } as const];
 }
 
 /** The choice that leaves a layer as it is. */

@@ -13,6 +13,7 @@ import { blockOfMask, blockOfWeights } from './refit.ts';
 function groupingOf(scheme: SchemeName, filters: number, { shape }: Layer): Grouping | undefined {
   if (scheme === 'kernelBlock') return { filters, columns: shape.positions };
   if (scheme === 'blockColumns') return { filters, columns: 1 };
+  if (scheme === 'unstructured') return { filters: 1, columns: 1 };
   return undefined;
 }
 
