@@ -39,6 +39,18 @@ interface Trace {
   readonly costs: readonly number[];
 }
 
+/** One unit that goes: of which trace, and what it costs. */
+interface Removal {
+  readonly trace: number;
+  readonly cost: number;
+}
+
+/** All traces, and all their removals, the cheapest first. */
+interface Eliminated {
+  readonly traces: readonly Trace[];
+  readonly order: readonly Removal[];
+}
+
 /** Weights that are kept. */
 export interface Kept {
   readonly mask: Mask;
@@ -66,7 +78,12 @@ export function eliminate(
       const order = orderOf(own, block.inverse().slice(), block.columns, group.columns);
       traces.push({ firstOutput, outputs, firstColumn: block.first, ...order });
     }
-  return (sparsity) => keep(traces, sparsity, shape.filters, columns, group.columns);
+  // Costs ascend within a trace: the cheapest of all are the first ones of each.
+  const order = traces
+    .flatMap(({ costs }, trace) => costs.map((cost): Removal => ({ trace, cost })))
+    .sort((a, b) => a.cost - b.cost);
+  const eliminated: Eliminated = { traces, order };
+  return (sparsity) => keep(eliminated, sparsity, shape.filters, columns, group.columns);
 }
 
 /**
@@ -191,23 +208,17 @@ function moveLast(left: Remains, to: number): void {
 
 /** The mask after the cheapest removals of all blocks, each block in its own order. */
 function keep(
-  traces: readonly Trace[],
+  { traces, order }: Eliminated,
   sparsity: number,
   filters: number,
   columns: number,
   width: number,
 ): Kept {
-  const total = traces.reduce((sum, { units }) => sum + units.length, 0);
   const gone = traces.map(() => 0);
   let error = 0;
-  for (let count = Math.round(total * sparsity); count > 0; count--) {
-    let [best, least] = [-1, Number.POSITIVE_INFINITY];
-    for (const [block, { costs }] of traces.entries()) {
-      const cost = costs[gone[block]!] ?? Number.POSITIVE_INFINITY;
-      if (best < 0 ? gone[block]! < costs.length : cost < least) [best, least] = [block, cost];
-    }
-    gone[best]!++;
-    error += least;
+  for (const { trace, cost } of order.slice(0, Math.round(order.length * sparsity))) {
+    gone[trace]!++;
+    error += cost;
   }
   const mask: Mask = new Uint8Array(filters * columns).fill(1);
   for (const [block, { firstOutput, outputs, firstColumn, units }] of traces.entries())
