@@ -1,5 +1,6 @@
 // The register-tiled product behind convolutions and matrix products: lanes along outputs, inputs
-// broadcast, up to 4 pixels × 8 outputs held in registers (6 × 8 with relaxed SIMD).
+// broadcast, up to 4 pixels × 8 outputs held in registers (6 × 8 with relaxed SIMD; for up to 4
+// outputs in all, 6 and 12 pixels).
 //
 //   for each tile of pixels            (or blocks outside, where the weights outgrow the cache)
 //     for each block of 8 outputs
@@ -19,10 +20,11 @@ import { inTiles, type PixelRow } from './pixel-row.ts';
 export const blockLanes = 8;
 
 /**
- * Pixels of a tile: as many as the registers hold. Engines with relaxed SIMD use up each load at once,
- * where older ones hold all loads of a step.
+ * Pixels of a tile: as many as the registers hold, more where a block is one vector. Engines with relaxed
+ * SIMD use up each load at once, where older ones hold all loads of a step.
  */
-const tilePixels = ({ relaxed }: Assembler): number => (relaxed ? 6 : 4);
+const tilePixels = ({ relaxed }: Assembler, outputs: number): number =>
+  outputs > blockLanes / 2 ? (relaxed ? 6 : 4) : relaxed ? 12 : 6;
 
 /** A product to write. Steps are in bytes. */
 export interface TileSpec extends Finishing {
@@ -103,7 +105,7 @@ export function emitTiles(asm: Assembler, spec: TileSpec, pointers: readonly Loc
   const tile = createTile(asm, spec, pointers, own);
   const line: PixelRow = {
     pixels: spec.pixels,
-    held: tilePixels(asm),
+    held: tilePixels(asm, spec.outputs),
     steps: [spec.xPixelStep, 0, 0, spec.yPixelStep, ...spec.extras.map((e) => e.pixelStep)],
   };
   const blockSteps = [
@@ -223,13 +225,15 @@ function createTile(
 ): (pixels: number, lanes: number) => Expr {
   const [x, w, bias, y, ...extras] = pointers as [Local, Local, Local, Local, ...Local[]];
   const [at, weights, end] = [asm.i32Local(), asm.i32Local(), asm.i32Local()];
-  const sums = Array.from({ length: 2 * tilePixels(asm) }, () => asm.v128Local());
+  const held = tilePixels(asm, spec.outputs);
+  const blockVectors = Math.min(2, Math.ceil(spec.outputs / 4));
+  const sums = Array.from({ length: blockVectors * held }, () => asm.v128Local());
   const loaded = [asm.v128Local(), asm.v128Local()];
   const input = asm.v128Local();
 
   return (pixels, lanes) => {
     const vectors = Math.ceil(lanes / 4);
-    const sum = (pixel: number, vector: number) => sums[2 * pixel + vector]!;
+    const sum = (pixel: number, vector: number) => sums[blockVectors * pixel + vector]!;
     const each = <T>(visit: (pixel: number, vector: number) => T): T[] =>
       Array.from({ length: pixels * vectors }, (_, i) =>
         visit(Math.floor(i / vectors), i % vectors),
