@@ -38,6 +38,37 @@ t.test('copies transpose blocks and borders', async (t) => {
     );
 });
 
+t.test('copies interleave two planes, or three', async (t) => {
+  for (const planes of [2, 3])
+    matches(t, `${planes} planes`, ({ b, input }) =>
+      [
+        [1, 4],
+        [3, 5],
+        [2, 16],
+        [5, 7],
+      ].flatMap(([h, w]) => {
+        const perm = [0, 2, 3, 1];
+        const one = input(`f32[2,1,${h},${w}]`);
+        const tall = input(`f32[2,${planes},${2 * h!},${w}]`);
+        const odd = { starts: [0, 0, 1, 0], sizes: [2, planes, h!, w!], steps: [1, 1, 2, 1] };
+        return [
+          b.transpose(input(`f32[2,${planes},${h},${w}]`), { perm }),
+          b.transpose(input(`i32[${planes},${h! * w!}]`), { perm: [1, 0] }),
+          b.transpose(b.slice(tall, odd), { perm }),
+          b.transpose(b.expand(one, { shape: [2, planes, h!, w!] }), { perm }),
+          b.transpose(
+            b.slice(input(`f32[2,${planes},${h},${w}]`), {
+              starts: [0, planes - 1, 0, 0],
+              sizes: [2, planes, h!, w!],
+              steps: [1, -1, 1, 1],
+            }),
+            { perm },
+          ),
+        ];
+      }),
+    );
+});
+
 t.test('views of views copy once', async (t) => {
   for (const layout of layouts)
     matches(t, layout, ({ b, input }) => {

@@ -6,6 +6,7 @@ import { elementBytes, type View } from '../../../plan/view.ts';
 import type { Assembler, Expr, Local } from '../assembler.ts';
 import type { Emitter } from '../kernel.ts';
 import { type Loop, loopsOf, nest } from '../walk.ts';
+import { interleave, interleaving } from './interleave.ts';
 
 /** From this many bytes on, the engine's own copy is faster than a loop of vectors. */
 const longRunBytes = 512;
@@ -25,6 +26,8 @@ export function emitCopy(emit: Pick<Emitter, 'call'>, from: View, to: View, labe
     args: [to.address, from.address],
     write: (asm, target, source) => {
       if (!loops) return copyBytes(asm, inBytes, target!, source!);
+      const woven = interleaving(loops);
+      if (woven) return interleave(asm, woven, target!, source!);
       const crossed = crossing(loops);
       return crossed
         ? transposeBlocks(asm, crossed, target!, source!)
@@ -49,7 +52,7 @@ function linesReread(loops: readonly Loop[], bytes: number): Reread[] {
 
 /** The ways of copying, which cost differently. */
 function copyKind(loops: readonly Loop[]): string {
-  if (crossing(loops)) return 'copy-transposed';
+  if (crossing(loops) || interleaving(loops)) return 'copy-transposed';
   const inner = loops.at(-1) ?? { extent: 1, steps: [4, 4] };
   const [toStep, fromStep] = inner.steps;
   if (toStep !== 4 || (fromStep !== 4 && fromStep !== 0)) return 'copy-words';
