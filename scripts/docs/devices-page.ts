@@ -67,7 +67,7 @@ export function devicesPage(): string {
     'configuration of the bundler for every import that names none. A browser tells nothing about caches: they are taken',
     'to be those of the device that `--like` names.',
     '',
-    'Calibration times every kernel over some 250 graphs, each step over and over, and a dozen short networks; it takes a',
+    'Calibration times every kernel over some 400 graphs, each step over and over, and a dozen short networks; it takes a',
     'few minutes. Whatever else runs on the device only adds, so that the least of many times is taken (`--passes 3` takes the least',
     'of three rounds besides, where the device is busy). Prices are fitted by',
     'least squares without negative solutions: nanoseconds for each kind of instruction that a kernel executes, and for',

@@ -1,18 +1,9 @@
 // From measured times to prices.
 
-import { timeInProgram, timeOf } from './latency.ts';
-import { nonNegativeLeastSquares } from './nnls.ts';
-import type { ModulePrices, PriceList, ProgramPrices } from './profile.ts';
-import {
-  type Caches,
-  type Feature,
-  type Features,
-  features,
-  featuresOf,
-  roundBytesOf,
-  type SimdModule,
-  type Work,
-} from './work.ts';
+import { fitLists, outlying } from './fit-lists.ts';
+import { listOf, timeInProgram, timeOf } from './latency.ts';
+import type { ModulePrices, ProgramPrices } from './profile.ts';
+import { type Caches, featuresOf, roundBytesOf, type SimdModule, type Work } from './work.ts';
 
 /** A step that was run over and over, and its time. */
 export interface StepSample {
@@ -26,42 +17,8 @@ export interface ProgramSample {
   readonly ns: number;
 }
 
-/** Errors beyond this are noise of the measurement, or nothing that counts can say. */
-const outlying = 0.3;
-const rounds = 4;
-
 /** Times below this say more about the clock than about the step. */
 const leastNs = 20;
-
-interface Row {
-  readonly counts: Features;
-  readonly ns: number;
-}
-
-/** Prices that make the relative errors of some rows least, those far off counting less. */
-function fitList(rows: readonly Row[]): PriceList {
-  const times = rows.map(({ ns }) => ns);
-  const measuredNs = [Math.min(...times), Math.max(...times)] as const;
-  let trust = rows.map(() => 1);
-  let list: PriceList = { ns: {}, measuredNs };
-  for (let round = 0; round < rounds; round++) {
-    // Short steps are dominated by what is the same for all of them: they need not be exact.
-    const weights = rows.map(({ ns }, i) => trust[i]! / (ns + 200));
-    const solved = nonNegativeLeastSquares(
-      rows.map(({ counts }, i) => features.map((feature) => weights[i]! * (counts[feature] ?? 0))),
-      rows.map(({ ns }, i) => weights[i]! * ns),
-    );
-    const priced = features
-      .map((feature, i): [Feature, number] => [feature, Number(solved[i]!.toPrecision(4))])
-      .filter(([, price]) => price > 0);
-    list = { ns: Object.fromEntries(priced), measuredNs };
-    trust = rows.map(({ counts, ns }) => {
-      const error = Math.abs(timeOf(counts, list.ns) / ns - 1);
-      return error <= outlying ? 1 : outlying / error;
-    });
-  }
-  return list;
-}
 
 /** Floors that are tried, in ns a byte: from 500 down to 4 GB/s. */
 const floorsTried = Array.from({ length: 15 }, (_, i) =>
@@ -82,7 +39,7 @@ function fitProgram(
     roundBytes: roundBytesOf(steps),
     steps: steps.map((work) => ({
       work,
-      hotNs: timeOf(featuresOf(work, module, caches), (lists.kernels[work.kernel] ?? lists.any).ns),
+      hotNs: timeOf(featuresOf(work, module, caches), listOf(lists, work.kernel).ns),
     })),
   }));
   const badness = (prices: ProgramPrices): number =>
@@ -115,7 +72,7 @@ function fitProgram(
   return best;
 }
 
-/** The prices of one module's code: for each kernel that was measured, and for all others. */
+/** The prices of one module's code: for each kernel that was measured, for all others, and for epilogues. */
 export function fitPrices(
   samples: readonly StepSample[],
   programs: readonly ProgramSample[],
@@ -125,12 +82,6 @@ export function fitPrices(
   const rows = samples
     .filter(({ ns }) => ns >= leastNs)
     .map(({ work, ns }) => ({ kernel: work.kernel, counts: featuresOf(work, module, caches), ns }));
-  const names = [...new Set(rows.map(({ kernel }) => kernel))].sort();
-  const lists = {
-    any: fitList(rows),
-    kernels: Object.fromEntries(
-      names.map((name) => [name, fitList(rows.filter(({ kernel }) => kernel === name))]),
-    ),
-  };
+  const lists = fitLists(rows);
   return { ...lists, program: fitProgram(programs, lists, module, caches) };
 }

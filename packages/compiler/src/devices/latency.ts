@@ -31,8 +31,11 @@ export interface Latency {
 /** Beyond this factor from all that was measured a prediction is a guess. */
 const trustedReach = 8;
 
+/** Prices of features, in ns. */
+type Prices = Readonly<Partial<Record<Feature, number>>>;
+
 /** The time of some features, in ns. */
-export function timeOf(counts: Features, list: PriceList['ns']): number {
+export function timeOf(counts: Features, list: Prices): number {
   let total = 0;
   // The entries of a record have the types that it declares.
   for (const [feature, count] of Object.entries(counts) as [Feature, number][])
@@ -45,6 +48,16 @@ export function pricesOf({ prices, name }: Profile, module: SimdModule): ModuleP
   const found = prices[module];
   assert(found, `${name} has prices of the module ${module}`);
   return found;
+}
+
+/** All prices of a kernel, the epilogue's among them, and whether they are its own. */
+export function listOf(
+  { any, epilogue, kernels }: Omit<ModulePrices, 'program'>,
+  kernel: string,
+): { readonly ns: Prices; readonly measuredNs: PriceList['measuredNs']; readonly own: boolean } {
+  const own = kernels[kernel];
+  const { ns, measuredNs } = own ?? any;
+  return { ns: { ...ns, ...epilogue }, measuredNs, own: own !== undefined };
 }
 
 /** The time of a step that is run over and over, in ns, at least that which its data take in a program. */
@@ -72,9 +85,9 @@ export function stepTime(
   module: SimdModule,
   roundBytes = 0,
 ): { readonly ns: number; readonly guessed: boolean } {
-  const { kernels, any, program } = pricesOf(profile, module);
-  const own = kernels[work.kernel];
-  const { ns: prices, measuredNs } = own ?? any;
+  const modulePrices = pricesOf(profile, module);
+  const { program } = modulePrices;
+  const { ns: prices, measuredNs, own } = listOf(modulePrices, work.kernel);
   const hot = timeOf(featuresOf(work, module, profile.caches), prices);
   const ns =
     roundBytes > 0 ? timeInProgram(hot, work, program, profile.caches, module, roundBytes) : hot;

@@ -6,11 +6,13 @@
  * @param rows A, `[M][N]`.
  * @param values b, `[M]`.
  * @param ridge Added to the diagonal of AᵀA relative to it, so that equal columns share.
+ * @param guess A solution of something alike: where it is positive this one is sought first.
  */
 export function nonNegativeLeastSquares(
   rows: readonly (readonly number[])[],
   values: readonly number[],
   ridge = 1e-6,
+  guess: readonly number[] = [],
 ): number[] {
   const n = rows[0]?.length ?? 0;
   const gram = Array.from({ length: n }, () => new Array<number>(n).fill(0));
@@ -32,17 +34,8 @@ export function nonNegativeLeastSquares(
 
   const passive = new Set<number>();
   let x = new Array<number>(n).fill(0);
-  for (let round = 0; round < 3 * n + 3; round++) {
-    const slope = moment.map(
-      (value, i) => value - gram[i]!.reduce((sum, g, j) => sum + g * x[j]!, 0),
-    );
-    const next = slope.reduce(
-      (best, value, i) =>
-        !passive.has(i) && value > 1e-10 && (best < 0 || value > slope[best]!) ? i : best,
-      -1,
-    );
-    if (next < 0) break;
-    passive.add(next);
+  /** The best with the columns that may be positive, fewer of them where some would be negative. */
+  const settle = () => {
     for (;;) {
       const free = [...passive].sort((a, b) => a - b);
       const solved = solve(
@@ -66,6 +59,23 @@ export function nonNegativeLeastSquares(
           passive.delete(i);
         }
     }
+  };
+  guess.forEach((value, i) => {
+    if (value > 0) passive.add(i);
+  });
+  settle();
+  for (let round = 0; round < 3 * n + 3; round++) {
+    const slope = moment.map(
+      (value, i) => value - gram[i]!.reduce((sum, g, j) => sum + g * x[j]!, 0),
+    );
+    const next = slope.reduce(
+      (best, value, i) =>
+        !passive.has(i) && value > 1e-10 && (best < 0 || value > slope[best]!) ? i : best,
+      -1,
+    );
+    if (next < 0) break;
+    passive.add(next);
+    settle();
   }
   return x.map((value, i) => value * scale[i]!);
 }

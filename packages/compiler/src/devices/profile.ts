@@ -1,11 +1,12 @@
 // What is known of a device: facts of its engine and memory, and what each kernel costs there.
 
 import { badProfile } from '../errors.ts';
+import { type EpilogueKind, epilogueKinds } from '../targets/wasm/tally.ts';
 import { scaledPrices } from './scale.ts';
 import {
   type Caches,
-  type Feature,
-  features,
+  type KernelFeature,
+  kernelFeatures,
   levels,
   type SimdModule,
   simdModules,
@@ -20,7 +21,7 @@ export interface Fact {
 /** What one unit of each feature costs. */
 export interface PriceList {
   /** Nanoseconds a unit; features that cost nothing are left out. */
-  readonly ns: Readonly<Partial<Record<Feature, number>>>;
+  readonly ns: Readonly<Partial<Record<KernelFeature, number>>>;
   /** The shortest and the longest step that it was fitted to, in nanoseconds. */
   readonly measuredNs: readonly [number, number];
 }
@@ -29,6 +30,8 @@ export interface PriceList {
 export interface ModulePrices {
   /** For kernels that were not measured: fitted to all of them together. */
   readonly any: PriceList;
+  /** Nanoseconds a unit of what epilogues do, in whichever kernel; what costs nothing is left out. */
+  readonly epilogue: Readonly<Partial<Record<EpilogueKind, number>>>;
   readonly kernels: Readonly<Record<string, PriceList>>;
   readonly program: ProgramPrices;
 }
@@ -69,7 +72,7 @@ export interface Profile {
 }
 
 /** The version of the form that this page reads and writes. */
-export const profileFormat = 1;
+export const profileFormat = 2;
 
 type Path = string;
 
@@ -123,36 +126,40 @@ function fact(value: unknown, at: Path, least: number, most: number): Fact {
   };
 }
 
+/** Nanoseconds by name. */
+function prices<T extends string>(
+  value: unknown,
+  names: readonly T[],
+  at: Path,
+): Partial<Record<T, number>> {
+  const found: Partial<Record<T, number>> = {};
+  for (const [name, price] of Object.entries(record(value, at)))
+    found[oneOf(name, names, `${at}.${name}`)] = number(price, `${at}.${name}`, 0, 1e9);
+  return found;
+}
+
 function priceList(value: unknown, at: Path): PriceList {
   const found = only(record(value, at), ['ns', 'measuredNs'], at);
-  const ns: Partial<Record<Feature, number>> = {};
-  for (const [name, price] of Object.entries(record(found.ns, `${at}.ns`)))
-    ns[oneOf(name, features, `${at}.ns.${name}`)] = number(price, `${at}.ns.${name}`, 0, 1e9);
   const range = found.measuredNs;
   if (!Array.isArray(range) || range.length !== 2)
     throw badProfile(`${at}.measuredNs`, 'is not a pair of numbers');
   const [least, most] = range.map((bound, i) => number(bound, `${at}.measuredNs.${i}`, 0, 1e15));
-  return { ns, measuredNs: [least!, most!] };
+  return { ns: prices(found.ns, kernelFeatures, `${at}.ns`), measuredNs: [least!, most!] };
 }
 
 function modulePrices(value: unknown, at: Path): ModulePrices {
-  const found = only(record(value, at), ['any', 'kernels', 'program'], at);
+  const found = only(record(value, at), ['any', 'epilogue', 'kernels', 'program'], at);
   const program = only(record(found.program, `${at}.program`), ['step', 'floor'], `${at}.program`);
-  const floor = only(record(program.floor, `${at}.program.floor`), levels, `${at}.program.floor`);
   const kernels = Object.entries(record(found.kernels, `${at}.kernels`));
   return {
     any: priceList(found.any, `${at}.any`),
+    epilogue: prices(found.epilogue, epilogueKinds, `${at}.epilogue`),
     kernels: Object.fromEntries(
       kernels.map(([name, list]) => [name, priceList(list, `${at}.kernels.${name}`)]),
     ),
     program: {
       step: number(program.step, `${at}.program.step`, 0, 1e9),
-      floor: Object.fromEntries(
-        Object.entries(floor).map(([name, price]) => [
-          name,
-          number(price, `${at}.program.floor.${name}`, 0, 1e9),
-        ]),
-      ),
+      floor: prices(program.floor, levels, `${at}.program.floor`),
     },
   };
 }
@@ -218,13 +225,13 @@ export function parseProfile(
     if (found.prices !== undefined) throw badProfile(at('prices'), 'stand beside scaledFrom');
     return { ...device, prices: scaledPrices(from, device) };
   }
-  const prices = only(record(found.prices, at('prices')), simdModules, at('prices'));
+  const byModule = only(record(found.prices, at('prices')), simdModules, at('prices'));
   return {
     ...device,
     prices: Object.fromEntries(
       simdModules
-        .filter((name) => prices[name] !== undefined || modules.includes(name))
-        .map((name) => [name, modulePrices(prices[name], at(`prices.${name}`))]),
+        .filter((name) => byModule[name] !== undefined || modules.includes(name))
+        .map((name) => [name, modulePrices(byModule[name], at(`prices.${name}`))]),
     ),
   };
 }

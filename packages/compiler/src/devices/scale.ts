@@ -3,6 +3,8 @@
 import type { ModulePrices, PriceList, Profile } from './profile.ts';
 import type { Feature } from './work.ts';
 
+type Prices = Readonly<Partial<Record<Feature, number>>>;
+
 type Facts = Pick<Profile, 'clockGHz' | 'vectorPipes' | 'bandwidthGBs'>;
 
 /** How many times as large a fact is there as here; 1 where either does not say. */
@@ -16,11 +18,14 @@ const times = (there: Facts, here: Facts, fact: keyof Facts): number =>
  */
 export function scaledPrices(from: Profile, to: Facts): Profile['prices'] {
   const clock = times(from, to, 'clockGHz');
+  const vectors = clock * times(from, to, 'vectorPipes');
   const factors: Partial<Record<Feature, number>> = {
-    arithmetic: clock * times(from, to, 'vectorPipes'),
+    arithmetic: vectors,
+    epilogueArithmetic: vectors,
+    epilogueFunction: vectors,
     fromMemory: times(from, to, 'bandwidthGBs'),
   };
-  const scaled = <T extends PriceList['ns']>(ns: T): PriceList['ns'] =>
+  const scaled = (ns: Prices): Prices =>
     Object.fromEntries(
       (Object.entries(ns) as [Feature, number][]) // the keys that the record declares
         .map(([feature, price]) => [
@@ -32,8 +37,9 @@ export function scaledPrices(from: Profile, to: Facts): Profile['prices'] {
     ns: scaled(ns),
     measuredNs: [least * clock, most * clock],
   });
-  const module = ({ any, kernels, program }: ModulePrices): ModulePrices => ({
+  const module = ({ any, epilogue, kernels, program }: ModulePrices): ModulePrices => ({
     any: list(any),
+    epilogue: scaled(epilogue),
     kernels: Object.fromEntries(
       Object.entries(kernels).map(([name, prices]) => [name, list(prices)]),
     ),

@@ -1,6 +1,11 @@
 // What a step of a program does, in counts that every device has a price for.
 
-import { instructionKinds, type Tally } from '../targets/wasm/tally.ts';
+import {
+  type EpilogueKind,
+  epilogueKinds,
+  instructionKinds,
+  type Tally,
+} from '../targets/wasm/tally.ts';
 
 /** The two modules of a program: without and with relaxed SIMD. */
 export const simdModules = ['plain', 'relaxed'] as const;
@@ -33,11 +38,17 @@ export interface Work {
 /** Where bytes come from that the first cache does not hold. */
 export const levels = ['fromL2', 'fromL3', 'fromMemory'] as const;
 
-/** What a price list has an entry for. */
-export const features = [...instructionKinds, 'call', ...levels] as const;
+/** What the price list of a kernel has an entry for. */
+export const kernelFeatures = [...instructionKinds, 'call', ...levels] as const;
 
-/** One of `features`. `call` is once a step; `from…` counts bytes that come from there. */
-export type Feature = (typeof features)[number];
+/** One of `kernelFeatures`. `call` is once a step; `from…` counts bytes that come from there. */
+export type KernelFeature = (typeof kernelFeatures)[number];
+
+/** All that has a price: that of an epilogue is one for all kernels. */
+export const features = [...kernelFeatures, ...epilogueKinds] as const;
+
+/** One of `features`. */
+export type Feature = KernelFeature | EpilogueKind;
 
 /** How much of each feature a step, or several, has. */
 export type Features = Readonly<Partial<Record<Feature, number>>>;

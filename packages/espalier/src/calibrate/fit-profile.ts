@@ -29,11 +29,12 @@ function samplesOf(
   for (const { id, ns } of leastOf(timings[module])) {
     const subject = subjects.get(id);
     if (!subject) throw badMeasurements(`${id} is not among what was to be timed`);
-    const expected = subject.manner === 'whole' ? 1 : subject.work.length;
+    const { timed } = subject.program;
+    const expected = subject.manner === 'whole' ? 1 : timed.length;
     if (ns.length !== expected)
       throw badMeasurements(`${id} has ${ns.length} times where ${expected} are expected`);
     if (subject.manner === 'whole') programs.push({ steps: subject.work, ns: ns[0]! });
-    else steps.push(...subject.work.map((work, i) => ({ work, ns: ns[i]! })));
+    else steps.push(...timed.map((step, i) => ({ work: subject.work[step]!, ns: ns[i]! })));
   }
   if (steps.length === 0) throw badMeasurements(`nothing was timed of the module ${module}`);
   return { steps, programs };

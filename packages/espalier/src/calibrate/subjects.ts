@@ -39,6 +39,7 @@ export function subjectOf(
     program: {
       run,
       load,
+      timed: run.map((_, step) => step),
       pages,
       inputs: inputs.map(({ byteOffset, shape }) => [byteOffset, elementsOf(shape)]),
       weights: [program.weights.byteOffset, program.weights.bytes],
@@ -51,6 +52,7 @@ const elementsOf = (shape: readonly number[]): number => shape.reduce((n, d) => 
 function subjectsOf({ name, manner, sparse, graph }: MicroKernel): Subject[] {
   const built = graph();
   const subjects: Subject[] = [];
+  const known = new Set<string>();
   let kernels = 1;
   for (let index = 0; index < kernels; index++) {
     const compiled = compile(built, {
@@ -59,9 +61,20 @@ function subjectsOf({ name, manner, sparse, graph }: MicroKernel): Subject[] {
         return able[Math.min(index, able.length - 1)];
       },
     });
-    subjects.push(subjectOf(`${name} #${index}`, manner, compiled, sparse));
+    subjects.push(onlyNew(subjectOf(`${name} #${index}`, manner, compiled, sparse), known));
   }
-  return subjects;
+  return subjects.filter(({ program }) => program.timed.length > 0);
+}
+
+/** The subject without the steps that were timed before: most kernels are given the same copies of the input. */
+function onlyNew(subject: Subject, known: Set<string>): Subject {
+  const keys = subject.work.map(({ label: _, ...counts }) => JSON.stringify(counts));
+  const timed = subject.program.timed.filter((step) => {
+    const isNew = !known.has(keys[step]!);
+    known.add(keys[step]!);
+    return isNew;
+  });
+  return { ...subject, program: { ...subject.program, timed } };
 }
 
 /** The subjects of a calibration, compiled when they are asked for. */

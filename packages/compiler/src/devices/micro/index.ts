@@ -1,5 +1,6 @@
 // Every graph of a calibration.
 
+import { epilogues } from './epilogues.ts';
 import { layers } from './layers.ts';
 import type { MicroKernel } from './micro-kernel.ts';
 import { movers } from './movers.ts';
@@ -11,5 +12,6 @@ export const microKernels: readonly MicroKernel[] = [
   ...layers,
   ...movers,
   ...sparseLayers,
+  ...epilogues,
   ...networks,
 ];

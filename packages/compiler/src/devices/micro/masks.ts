@@ -1,6 +1,7 @@
 // Zeros for the weights of micro-kernels: sparse kernels are priced on masks as pruning makes them.
 
 import { type Graph, randomSource, rebuild, type Tensor } from '@espalier/ir';
+import type { MicroKernel } from './micro-kernel.ts';
 
 /** Outputs and inputs that are kept or pruned together, and whether kernels go as a whole. */
 export interface MaskShape {
@@ -38,7 +39,7 @@ function masked({ type, data }: Tensor, shape: MaskShape, sparsity: number): Ten
 }
 
 /** A graph whose weights have such zeros. */
-export const withZeros = (graph: Graph, shape: MaskShape, sparsity: number): Graph =>
+const withZeros = (graph: Graph, shape: MaskShape, sparsity: number): Graph =>
   rebuild(graph, (node, _, b) =>
     node.kind === 'constant' &&
     node.type.dtype === 'f32' &&
@@ -47,3 +48,10 @@ export const withZeros = (graph: Graph, shape: MaskShape, sparsity: number): Gra
       ? b.constant(masked(node.value, shape, sparsity))
       : undefined,
   );
+
+/** A micro-kernel whose weights have such zeros. */
+export const pruned = (dense: MicroKernel, shape: MaskShape, sparsity: number): MicroKernel => ({
+  ...dense,
+  sparse: true,
+  graph: () => withZeros(dense.graph(), shape, sparsity),
+});

@@ -32,6 +32,10 @@ function writer() {
     add,
     weights,
     input: (shape: Dims) => add(`input ${dims(shape)}`),
+    /** An input `[n, c, h, w]` whose channels are dense, as those between layers are. */
+    channelsLast: ([n, c, h, w]: Dims) =>
+      add(`transpose(${add(`input ${dims([n!, h!, w!, c!])}`)}) {perm: [0, 3, 1, 2]}`),
+    /** Operands of the epilogue follow it. */
     conv(
       x: string,
       o: number,
@@ -40,11 +44,13 @@ function writer() {
       stride = 1,
       groups = 1,
       epilogue = 'relu(a0)',
+      ...extras: string[]
     ) {
       const w = weights([o, i / groups, taps, taps]);
       const pad = (taps - 1) / 2;
+      const after = extras.length > 0 ? `; ${extras.join(', ')}` : '';
       return add(
-        `conv(${x}, ${w}, ${weights([o])}) {dilation: [1, 1], groups: ${groups}, pads: [${pad}, ${pad}, ${pad}, ${pad}], stride: [${stride}, ${stride}]}${then(epilogue)}`,
+        `conv(${x}, ${w}, ${weights([o])}${after}) {dilation: [1, 1], groups: ${groups}, pads: [${pad}, ${pad}, ${pad}, ${pad}], stride: [${stride}, ${stride}]}${then(epilogue)}`,
       );
     },
     linear(x: string, o: number, k: number, epilogue?: string) {

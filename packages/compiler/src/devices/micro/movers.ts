@@ -11,6 +11,8 @@ const elementwise: readonly (readonly [expr: string, operands: number])[] = [
   ['mul(a0, add(1, erf(mul(a0, 0.7))))', 1],
   ['min(max(add(mul(a0, 0.17), 0.5), 0), 1)', 1],
   ['div(a0, add(a1, 3))', 2],
+  ['div(mul(a0, min(max(add(a0, 3), 0), 6)), 6)', 1],
+  ['relu(add(a0, a1))', 2],
 ];
 
 const shapes4: readonly Dims[] = [
@@ -23,10 +25,22 @@ const shapes4: readonly Dims[] = [
   [1, 32, 208, 208],
 ];
 
-/** Twice as many rows, each from two. */
-function resized(g: Writer, x: string, rows: number): string {
-  const indices = g.add(`constant i32[${2 * rows},2] seed 1 from 0 to ${rows}`);
-  return g.add(`resample(${x}, ${indices}, ${g.weights([2 * rows, 2])}) {axis: 2}`);
+/** Shapes of maps between layers, channels dense. */
+const mapsBetween: readonly Dims[] = [
+  [1, 16, 160, 160],
+  [1, 72, 40, 40],
+  [1, 24, 80, 80],
+  [1, 480, 14, 14],
+  [1, 96, 56, 56],
+  [1, 40, 20, 20],
+  [1, 64, 112, 112],
+];
+
+/** Twice as many rows or columns, each from two, or copied from one. */
+function resized(g: Writer, x: string, extent: number, axis = 2, taps = 2): string {
+  const indices = g.add(`constant i32[${2 * extent},${taps}] seed 1 from 0 to ${extent}`);
+  const weights = `constant f32[${2 * extent},${taps}] seed 2 from ${taps === 1 ? '1 to 1' : '0 to 1'}`;
+  return g.add(`resample(${x}, ${indices}, ${g.add(weights)}) {axis: ${axis}}`);
 }
 
 /** One op each. */
@@ -76,6 +90,23 @@ export const movers: readonly MicroKernel[] = [
       ),
     ),
   ]),
+  ...mapsBetween.flatMap((shape) => {
+    const [, c, h] = shape as [number, number, number];
+    return [
+      micro(`mean of ${c} dense channels at ${h}`, (g) =>
+        g.add(`reduce(${g.channelsLast(shape)}) {axes: [2, 3], keepDims: true, kind: sum}`),
+      ),
+      micro(`rows of ${c} dense channels at ${h}, repeated`, (g) =>
+        resized(g, g.channelsLast(shape), h, 2, 1),
+      ),
+      micro(`columns of ${c} dense channels at ${h}, repeated`, (g) =>
+        resized(g, g.channelsLast(shape), h, 3, 1),
+      ),
+      micro(`scale of ${c} dense channels at ${h}`, (g) =>
+        g.map('mul(a0, a1)', g.channelsLast(shape), g.input([1, c, 1, 1])),
+      ),
+    ];
+  }),
   ...[
     [197, 192],
     [49, 448],
@@ -87,6 +118,9 @@ export const movers: readonly MicroKernel[] = [
         `layerNorm(${g.input([rows!, width!])}, ${g.weights([width!])}, ${g.weights([width!])}) {axis: 1, epsilon: 0.00001}`,
       ),
     ),
+    micro(`mean of each of ${rows} rows of ${width}`, (g) =>
+      g.add(`reduce(${g.input([rows!, width!])}) {axes: [1], keepDims: true, kind: sum}`),
+    ),
     micro(`softmax of ${rows}×${width}`, (g) =>
       g.add(`softmax(${g.input([rows!, width!])}) {axis: 1}`),
     ),
@@ -95,14 +129,24 @@ export const movers: readonly MicroKernel[] = [
     ),
   ]),
   ...[
-    [64, 32, 14],
-    [32, 16, 28],
-    [128, 64, 10],
-  ].map(([i, o, size]) =>
-    micro(`transposed convolution ${i}→${o} at ${size}`, (g) =>
-      g.add(
-        `convTranspose(${g.input([1, i!, size!, size!])}, ${g.weights([i!, o!, 2, 2])}, ${g.weights([o!])}) {dilation: [1, 1], groups: 1, outputPadding: [0, 0], pads: [0, 0, 0, 0], stride: [2, 2]}`,
-      ),
-    ),
+    [64, 32, 14, 2],
+    [32, 16, 28, 2],
+    [128, 64, 10, 2],
+    [24, 1, 160, 2],
+    [24, 24, 80, 2],
+    [16, 1, 112, 4],
+    [64, 3, 28, 4],
+    [32, 2, 56, 2],
+    [96, 48, 20, 2],
+    [64, 1, 40, 2],
+    [16, 8, 56, 4],
+    [48, 4, 28, 4],
+  ].map(([i, o, size, taps]) =>
+    micro(`transposed convolution ${taps}×${taps} ${i}→${o} at ${size}`, (g) => {
+      const pad = taps! / 2 - 1;
+      return g.add(
+        `convTranspose(${g.channelsLast([1, i!, size!, size!])}, ${g.weights([i!, o!, taps!, taps!])}, ${g.weights([o!])}) {dilation: [1, 1], groups: 1, outputPadding: [0, 0], pads: [${pad}, ${pad}, ${pad}, ${pad}], stride: [2, 2]}`,
+      );
+    }),
   ),
 ];

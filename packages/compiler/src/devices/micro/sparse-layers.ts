@@ -1,10 +1,10 @@
 // Layers whose weights have zeros, as pruning makes them.
 
-import { type MaskShape, withZeros } from './masks.ts';
+import { type MaskShape, pruned } from './masks.ts';
 import { type MicroKernel, micro } from './micro-kernel.ts';
 
 /** Structures of zeros, and how many of them. */
-const masks: readonly (readonly [name: string, shape: MaskShape, sparsity: number])[] = [
+export const masks: readonly (readonly [name: string, shape: MaskShape, sparsity: number])[] = [
   ['single weights', { outputs: 1, inputs: 1, wholeKernels: false }, 0.5],
   ['single weights', { outputs: 1, inputs: 1, wholeKernels: false }, 0.85],
   ['blocks of 2', { outputs: 2, inputs: 1, wholeKernels: false }, 0.75],
@@ -39,6 +39,9 @@ const sparseConvolutions: readonly (readonly [
   [384, 256, 7, 3, 1, [4, 5, 6]],
   [64, 128, 28, 3, 2, [1, 3, 6]],
   [16, 24, 24, 5, 1, [1, 3]],
+  // maps that only the third cache holds
+  [24, 96, 160, 1, 1, [1]],
+  [96, 24, 160, 3, 1, [6]],
 ];
 
 /** One layer each. */
@@ -48,7 +51,7 @@ export const sparseLayers: readonly MicroKernel[] = [
       const [mask, shape, sparsity] = masks[kind]!;
       const title = `${mask} of ${sparsity} zero in conv ${taps}×${taps} ${i}→${o} at ${size}, stride ${stride}`;
       const dense = micro(title, (g) => g.conv(g.input([1, i, size, size]), o, i, taps, stride));
-      return { ...dense, sparse: true, graph: () => withZeros(dense.graph(), shape, sparsity) };
+      return pruned(dense, shape, sparsity);
     }),
   ),
   ...[
@@ -61,7 +64,7 @@ export const sparseLayers: readonly MicroKernel[] = [
       const dense = micro(`${mask} of ${sparsity} zero in linear ${m}×${k}→${n}`, (g) =>
         g.linear(g.input([m!, k!]), n!, k!),
       );
-      return { ...dense, sparse: true, graph: () => withZeros(dense.graph(), shape, sparsity) };
+      return pruned(dense, shape, sparsity);
     }),
   ),
 ];

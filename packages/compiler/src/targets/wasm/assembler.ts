@@ -15,7 +15,7 @@ import {
   storeOpcodes,
   vectorOpcodes,
 } from './opcodes.ts';
-import { createTally, type Tally } from './tally.ts';
+import { createTally, type Epilogue, type Tally } from './tally.ts';
 
 /** Appends code: a value (leaves one on the stack) or a statement (leaves none). */
 export type Expr = () => void;
@@ -105,6 +105,9 @@ export interface Assembler {
    * `rounds` times on average, for the tally.
    */
   until(pointer: Local, end: Expr, body: Expr, rounds?: number): Expr;
+
+  /** The same, counted as part of an epilogue. */
+  epilogue(length: Epilogue, body: Expr): Expr;
 }
 
 /** What the linker puts into the module. */
@@ -334,6 +337,7 @@ export function assemble(
         (again) => asm.seq(body, asm.branchIf(again, asm.op('i32.ne', pointer.get, end))),
         rounds,
       ),
+    epilogue: (length, body) => () => tally.epilogue(length, body),
   };
 
   write(asm)();

@@ -6,6 +6,7 @@ import { createLockstep } from './lockstep.ts';
 import type { MathFunction } from './math.ts';
 import { idiomOf } from './scalar-idioms.ts';
 import { spellings } from './scalar-spellings.ts';
+import type { Epilogue } from './tally.ts';
 
 /** An argument of an expression: four lanes of f32, of i32, or of bool as 0 and 1. */
 export interface ScalarArgument {
@@ -86,6 +87,9 @@ export const functionsTogether = ({ relaxed }: Assembler): number => (relaxed ? 
 
 /** Whether code of an expression should be there once rather than for each vector. */
 export const isLong = (expr: Scalar): boolean => weightOf(expr) > longWeight;
+
+/** Whether it is long, for the tally. */
+export const lengthOf = (expr: Scalar): Epilogue => (isLong(expr) ? 'long' : 'short');
 
 /**
  * Statement: writes an expression for several vectors, each with its own arguments, into locals. Long ones are

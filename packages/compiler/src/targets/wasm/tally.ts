@@ -20,8 +20,33 @@ export const instructionKinds = [
 /** One of `instructionKinds`. */
 export type InstructionKind = (typeof instructionKinds)[number];
 
+/** What epilogues do, counted apart: it costs the same in whichever kernel they stand. */
+export const epilogueKinds = [
+  'epilogueLoad',
+  'epilogueArithmetic',
+  'epilogueFunction',
+  'epilogueExtreme',
+  'epilogueDivision',
+] as const;
+
+/** One of `epilogueKinds`. */
+export type EpilogueKind = (typeof epilogueKinds)[number];
+
+/** Whether the steps of an epilogue wait for each other, as those of exponentials do. */
+export type Epilogue = 'short' | 'long';
+
+/** The kinds that epilogues have of their own; stores, and what moves pointers, is the kernel's. */
+const inEpilogue: Readonly<Partial<Record<InstructionKind, EpilogueKind>>> = {
+  vectorLoad: 'epilogueLoad',
+  splatLoad: 'epilogueLoad',
+  wordLoad: 'epilogueLoad',
+  arithmetic: 'epilogueArithmetic',
+  extreme: 'epilogueExtreme',
+  division: 'epilogueDivision',
+};
+
 /** How often each kind of instruction is executed; kinds that never are may be left out. */
-export type Tally = Readonly<Partial<Record<InstructionKind, number>>>;
+export type Tally = Readonly<Partial<Record<InstructionKind | EpilogueKind, number>>>;
 
 /** Counts while a function is written. */
 export interface TallyKeeper {
@@ -31,6 +56,8 @@ export interface TallyKeeper {
   bulk(bytes: number): void;
   /** Whatever is written meanwhile is executed so many times as often. */
   times(rounds: number, write: () => void): void;
+  /** Whatever is written meanwhile is part of an epilogue: in a long one arithmetic is `epilogueFunction`. */
+  epilogue(length: Epilogue, write: () => void): void;
   finish(): Tally;
 }
 
@@ -54,10 +81,19 @@ export function kindOf(name: string): InstructionKind | undefined {
 
 /** A keeper that has counted nothing. */
 export function createTally(): TallyKeeper {
-  const counts = new Map<InstructionKind, number>();
+  const counts = new Map<InstructionKind | EpilogueKind, number>();
   let weight = 1;
-  const add = (kind: InstructionKind, count: number) =>
-    counts.set(kind, (counts.get(kind) ?? 0) + weight * count);
+  let within: Epilogue | undefined;
+  const kindHere = (kind: InstructionKind) => {
+    if (!within) return kind;
+    return kind === 'arithmetic' && within === 'long'
+      ? 'epilogueFunction'
+      : (inEpilogue[kind] ?? kind);
+  };
+  const add = (kind: InstructionKind, count: number) => {
+    const own = kindHere(kind);
+    counts.set(own, (counts.get(own) ?? 0) + weight * count);
+  };
   return {
     instruction(name) {
       const kind = kindOf(name);
@@ -72,6 +108,12 @@ export function createTally(): TallyKeeper {
       weight *= rounds;
       write();
       weight = outside;
+    },
+    epilogue(length, write) {
+      const outside = within;
+      within = length;
+      write();
+      within = outside;
     },
     finish: () => Object.fromEntries(counts),
   };

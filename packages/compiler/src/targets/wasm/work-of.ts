@@ -10,7 +10,7 @@ export type PricedCall = Call & { readonly kernel: string };
 
 /** Bytes that instructions can have touched at most. */
 const reach = (tally: Tally): number =>
-  16 * ((tally.vectorLoad ?? 0) + (tally.vectorStore ?? 0)) +
+  16 * ((tally.vectorLoad ?? 0) + (tally.epilogueLoad ?? 0) + (tally.vectorStore ?? 0)) +
   4 * ((tally.splatLoad ?? 0) + (tally.wordLoad ?? 0) + (tally.wordStore ?? 0)) +
   2 * (tally.bulkByte ?? 0);
 

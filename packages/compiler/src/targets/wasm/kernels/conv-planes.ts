@@ -7,11 +7,11 @@
 //       for each tap: sums += input[offset] · weights
 //       store epilogue(sums)
 
-import { type AttrsOf, assert, type OpNode } from '@espalier/ir';
+import { type AttrsOf, assert, elementCount, type OpNode } from '@espalier/ir';
 import { type Halo, moved, rowMajor } from '../../../plan/view.ts';
 import type { Kernel, Site, WeightLayout } from '../kernel.ts';
 import type { Loop } from '../walk.ts';
-import { emitPlanes } from './planes.ts';
+import { emitPlanes, planesRereads } from './planes.ts';
 import { keptColumns, keptWeights, type Lists, sparseWeights, tapsOf } from './sparse-blocks.ts';
 import { tapColumns, tapOffsets } from './sparse-taps.ts';
 
@@ -65,6 +65,16 @@ function lower(site: Site, height: number): void {
   const lines = outer.length === 2 ? outer.pop() : undefined;
 
   emit.call({
+    rereads: planesRereads({
+      rows: elementCount(output.shape) / shape.outputs / pixels,
+      pixels,
+      height,
+      inputs: w.type.shape[1]!,
+      planeBytes: 4 * x.strides[1]!,
+      windowRows: w.type.shape[2]!,
+      taps: tapsOf(lists),
+      tableBytes: 4 * (height + 1) * tapsOf(lists),
+    }),
     label: `sparse planes ${w.type.shape.slice(2).join('×')} ${node.name}`,
     args: [
       moved(x.address, lowest - 4 * back),

@@ -109,6 +109,9 @@ export function convLoops(
   };
 }
 
+/** Groups with fewer outputs are stored lane by lane, and cost as little else does. */
+const fewestLanes = 4;
+
 /** Adds the step of a convolution. */
 export function emitConv(emit: Emitter, conv: ConvOverViews): void {
   const { x, y, extras, taps, groups } = conv;
@@ -122,11 +125,13 @@ export function emitConv(emit: Emitter, conv: ConvOverViews): void {
   const inputBytes = 4 * inputs * (x.shape[2] ?? 1) * (x.shape[3] ?? 1);
   const weightBytes = conv.table ? conv.weights.buffer.bytes : blocks * wBlockStep;
   const blocksOutside = prefersBlocksOutside(weightBytes, inputBytes);
+  const tableBytes = conv.table?.offsets.buffer.bytes ?? 0;
 
   emit.call({
+    ...(outputs < fewestLanes && !conv.table && { kernel: 'conv-narrow' }),
     label: conv.label,
     rereads: tileRereads({
-      weightBytes,
+      weightBytes: weightBytes + tableBytes,
       inputBytes,
       pixels: n * rows * columns,
       blocks,

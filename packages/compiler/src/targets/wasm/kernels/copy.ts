@@ -6,6 +6,7 @@ import { elementBytes, type View } from '../../../plan/view.ts';
 import type { Assembler, Expr, Local } from '../assembler.ts';
 import type { Emitter } from '../kernel.ts';
 import { type Loop, loopsOf, nest } from '../walk.ts';
+import { lineBytes, setsLost } from './cache-lines.ts';
 import { interleave, interleaving } from './interleave.ts';
 
 /** From this many bytes on, the engine's own copy is faster than a loop of vectors. */
@@ -36,23 +37,24 @@ export function emitCopy(emit: Pick<Emitter, 'call'>, from: View, to: View, labe
   });
 }
 
-const lineBytes = 64;
-
-/** A line of the cache serves four blocks of a transposition, one after a whole row of blocks. */
+/** A whole line of the cache serves four blocks of a transposition, one after a whole row of blocks. */
 function linesReread(loops: readonly Loop[], bytes: number): Reread[] {
   const crossed = crossing(loops);
   if (!crossed) return [];
   const { extent, steps } = crossed.columns;
-  // Lines whose distance is a multiple of a power of two share few sets of the cache.
-  const distance = Math.abs(steps[1]!) / lineBytes;
-  let shared = 1;
-  while (shared < 64 && distance % (2 * shared) === 0) shared *= 2;
-  return [{ bytes: 3 * bytes, span: lineBytes * extent * shared }];
+  const touched = Math.min(lineBytes, Math.abs(steps[1]!));
+  return [{ bytes: (touched / 16 - 1) * bytes, span: touched * extent * setsLost(steps[1]!) }];
 }
+
+/** Whether the usual cores load the source ahead of time: a few streams, or all lines in their order. */
+const isStreamed = ({ columns }: Crossing): boolean =>
+  columns.extent <= 32 || Math.abs(columns.steps[1]!) <= 2 * lineBytes;
 
 /** The ways of copying, which cost differently. */
 function copyKind(loops: readonly Loop[]): string {
-  if (crossing(loops) || interleaving(loops)) return 'copy-transposed';
+  if (interleaving(loops)) return 'copy-interleaved';
+  const crossed = crossing(loops);
+  if (crossed) return isStreamed(crossed) ? 'copy-interleaved' : 'copy-transposed';
   const inner = loops.at(-1) ?? { extent: 1, steps: [4, 4] };
   const [toStep, fromStep] = inner.steps;
   if (toStep !== 4 || (fromStep !== 4 && fromStep !== 0)) return 'copy-words';

@@ -10,12 +10,15 @@ import { type AttrsOf, assert } from '@espalier/ir';
 import { type Halo, moved, rowMajor } from '../../../plan/view.ts';
 import type { Assembler, Expr, Local } from '../assembler.ts';
 import type { Kernel } from '../kernel.ts';
-import { emitScalar } from '../scalar.ts';
+import { emitScalar, lengthOf } from '../scalar.ts';
 import { type Loop, loadFour, nest, storeLanes } from '../walk.ts';
 import { depthwise } from './depthwise.ts';
 
 /** Rows of outputs whose sums are held. */
 const heldRows = (windowRows: number): number => (windowRows <= 3 ? 4 : 3);
+
+/** With more weights than this some wait in memory, and each use is a load that the tally does not know. */
+const mostHeldWeights = 9;
 
 /** One output channel for each input channel, with constant weights, stride 1 or 2 along a row. */
 export const depthwisePlanes: Kernel = {
@@ -51,6 +54,7 @@ export const depthwisePlanes: Kernel = {
     const xRow = 4 * x.strides[2]!;
 
     emit.call({
+      kernel: r * s > mostHeldWeights ? 'depthwise-planes-wide' : 'depthwise-planes',
       label: `depthwise ${r}×${s} planes ${node.name}`,
       args: [
         moved(x.address, -4 * back),
@@ -112,7 +116,7 @@ export const depthwisePlanes: Kernel = {
                     })),
                   ]);
                 return asm.seq(
-                  value ? sum.set(value) : asm.seq(),
+                  epilogue && value ? asm.epilogue(lengthOf(epilogue), sum.set(value)) : asm.seq(),
                   storeLanes(asm, place(1), sum, lanes),
                 );
               }),

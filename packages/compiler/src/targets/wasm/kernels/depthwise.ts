@@ -73,6 +73,7 @@ export const depthwise: Kernel = {
     const [whole, rest] = [Math.floor(c / 4), c % 4];
 
     emit.call({
+      kernel: s > 3 ? 'conv-depthwise-wide' : 'conv-depthwise',
       label: `depthwise ${r}×${s} ${node.name}`,
       args: [
         moved(x.address, -4 * back),

@@ -4,7 +4,7 @@ import type { DType, Scalar } from '@espalier/ir';
 import { elementBytes, type View } from '../../../plan/view.ts';
 import type { Assembler, Expr, Local } from '../assembler.ts';
 import { loadCodes } from '../codes.ts';
-import { emitScalars, isLong, vectorsTogether } from '../scalar.ts';
+import { emitScalars, isLong, lengthOf, vectorsTogether } from '../scalar.ts';
 import { loadPlaces, storeLanes, storePlaces } from '../walk.ts';
 import { inTiles } from './pixel-row.ts';
 
@@ -67,17 +67,20 @@ export function finish(
 
   /** Applies it to values in locals. */
   const apply = (places: readonly Place[], values: readonly Local[], from: readonly Local[]) =>
-    emitScalars(
-      asm,
-      epilogue,
-      places.map(({ pixel, vector }, i) => [
-        { value: values[i]!.get, dtype: 'f32' },
-        ...from.map((pointer, extra) => ({
-          value: loadExtra(asm, pointer, specs[extra]!, pixel, vector, width(vector)),
-          dtype: specs[extra]!.dtype,
-        })),
-      ]),
-      values,
+    asm.epilogue(
+      lengthOf(epilogue),
+      emitScalars(
+        asm,
+        epilogue,
+        places.map(({ pixel, vector }, i) => [
+          { value: values[i]!.get, dtype: 'f32' },
+          ...from.map((pointer, extra) => ({
+            value: loadExtra(asm, pointer, specs[extra]!, pixel, vector, width(vector)),
+            dtype: specs[extra]!.dtype,
+          })),
+        ]),
+        values,
+      ),
     );
   const together = vectorsTogether(asm, epilogue);
   if (!isLong(epilogue) || all.length <= together)
@@ -98,7 +101,7 @@ export function finish(
             loadPlaces(asm, scratch.get, placesAt(yPlaces, vector, pixel * yPixelStep)),
           );
         const [address, rest] = offset(asm, scratch, pixel * yPixelStep + 16 * vector);
-        return values[i]!.set(asm.load('v128.load', address, rest));
+        return asm.epilogue('long', values[i]!.set(asm.load('v128.load', address, rest)));
       }),
       apply(places, values, own),
       ...places.map(({ pixel, vector }, i) => store(scratch, values[i]!, pixel, vector)),

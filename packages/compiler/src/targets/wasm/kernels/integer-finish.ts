@@ -4,7 +4,7 @@ import type { DType, Scalar } from '@espalier/ir';
 import { elementBytes } from '../../../plan/view.ts';
 import type { Assembler, Expr, Local } from '../assembler.ts';
 import { storeCodes } from '../codes.ts';
-import { emitScalar, weightOf } from '../scalar.ts';
+import { emitScalar, lengthOf, weightOf } from '../scalar.ts';
 import { nest, storeLanes } from '../walk.ts';
 import { type ExtraOperand, loadExtra } from './epilogue.ts';
 import { blockLanes } from './tile.ts';
@@ -51,7 +51,8 @@ export function finishIntegers(
           dtype: specs[i]!.dtype,
         }));
         const own = { value: held[vector]!.get, dtype: 'i32' } as const;
-        return held[vector]!.set(emitScalar(asm, epilogue, [own, ...args]));
+        const value = emitScalar(asm, epilogue, [own, ...args]);
+        return asm.epilogue(lengthOf(epilogue), held[vector]!.set(value));
       }),
       dtype === 'u8'
         ? storeCodes(asm, to, held, lanes, { byteOffset: bytes })

@@ -1,9 +1,11 @@
 // The register-tiled sparse product over planes: some vectors of pixels × a few outputs.
 
 import type { DType, Scalar } from '@espalier/ir';
+import type { Reread } from '../../../devices/work.ts';
 import type { Assembler, Expr, Local } from '../assembler.ts';
-import { emitScalar } from '../scalar.ts';
+import { emitScalar, lengthOf } from '../scalar.ts';
 import { type Loop, loadFour, nest, storeLanes } from '../walk.ts';
+import { lineBytes, linesOf, setsLost } from './cache-lines.ts';
 import { inParts, inVectors, type Parts } from './vector-row.ts';
 
 /** An operand of the epilogue: bytes from pixel to pixel along a row, and from plane to plane. */
@@ -36,8 +38,44 @@ export interface PlanesSpec {
  * Vectors of a tile, by the outputs of a block: 15 registers hold the sums, the weights, and one vector
  * of pixels; in older engines, which do all loads of a step first, all vectors of them.
  */
-const heldVectors = (asm: Assembler, height: number): number =>
-  Math.floor((asm.relaxed ? 13 : height === 1 ? 7 : 8) / height);
+const heldVectors = ({ relaxed }: Pick<Assembler, 'relaxed'>, height: number): number =>
+  Math.floor((relaxed ? 13 : height === 1 ? 7 : 8) / height);
+
+/** What a product reads again. */
+export interface PlanesReads {
+  /** Rows of the result, of all images, and their pixels. */
+  readonly rows: number;
+  readonly pixels: number;
+  readonly height: number;
+  /** Planes of the input, their distance in bytes, and the rows that a window reads. */
+  readonly inputs: number;
+  readonly planeBytes: number;
+  readonly windowRows: number;
+  /** Taps of all blocks, and the bytes of their weights and offsets. */
+  readonly taps: number;
+  readonly tableBytes: number;
+}
+
+/** The inputs of a tile, for the blocks after the first, and all taps for the tiles after the first. */
+export function planesRereads(reads: PlanesReads): Reread[] {
+  const { rows, height, inputs, windowRows, taps, tableBytes } = reads;
+  // Modules differ in the vectors of a tile.
+  const held = heldVectors({ relaxed: true }, height);
+  const vectors = Math.ceil(reads.pixels / 4);
+  const rowsHeld = Math.max(1, Math.min(rows, Math.floor(held / vectors)));
+  const tiles = Math.ceil((rows * vectors) / (rowsHeld * Math.min(held, vectors)));
+  const inputRows = windowRows + rowsHeld - 1;
+  const lines = inputRows * linesOf(16 * Math.min(held, vectors));
+  // Planes whose distance is a multiple of a page meet in the same few sets.
+  const tileBytes = lineBytes * inputs * Math.max(lines, setsLost(reads.planeBytes));
+  return [
+    {
+      bytes: 16 * rows * vectors * Math.max(0, taps - inputs * windowRows),
+      span: tileBytes,
+    },
+    { bytes: (tiles - 1) * tableBytes, span: tableBytes + tileBytes },
+  ];
+}
 
 /** Statement: the whole product. The pointers are [x, y, weights, bias, counts, offsets, ...extras]. */
 export function emitPlanes(asm: Assembler, spec: PlanesSpec, pointers: readonly Local[]): Expr {
@@ -98,7 +136,10 @@ export function emitPlanes(asm: Assembler, spec: PlanesSpec, pointers: readonly 
         const to = row * spec.planeStep + offsets[0]!;
         return asm.seq(
           spec.epilogue
-            ? sum.set(applied(asm, spec, sum, heads.slice(1), row, offsets.slice(1)))
+            ? asm.epilogue(
+                lengthOf(spec.epilogue),
+                sum.set(applied(asm, spec, sum, heads.slice(1), row, offsets.slice(1))),
+              )
             : asm.seq(),
           lanes === 4
             ? asm.store('v128.store', heads[0]!.get, sum.get, to)
