@@ -187,10 +187,10 @@ t.test('bytes are kept by a strategy that knows of no price', async (t) => {
 
 t.test('a network is fitted by rules', async (t) => {
   const graph = optimise(classifier());
-  const options = { profile, inputs: inputs(graph, 6), speedup: 1.5, drop: 10 } as const;
+  const options = { profile, inputs: inputs(graph, 6), speedup: 1.8, drop: 10 } as const;
   const fitted = await fit(graph, { ...options, strategy: 'rule' });
   t.ok(fitted.accepted, fitted.reason);
-  t.ok(1.5 * fitted.shipped.ms <= fitted.dense.ms, `${fitted.dense.ms} → ${fitted.shipped.ms} ms`);
+  t.ok(1.8 * fitted.shipped.ms <= fitted.dense.ms, `${fitted.dense.ms} → ${fitted.shipped.ms} ms`);
   t.equal(costsOf(fitted.graph, profile).ms, fitted.shipped.ms, 'as predicted of what ships');
   const [first, ...others] = fitted.plan;
   t.equal(first!.scheme, 'none', 'the first layer stays');

@@ -12,7 +12,13 @@ export { fitPrices, type ProgramSample, type StepSample } from './devices/fit.ts
 export { type Latency, latency, type StepLatency } from './devices/latency.ts';
 export { microKernels } from './devices/micro/index.ts';
 export type { MicroKernel } from './devices/micro/micro-kernel.ts';
-export { type Fact, type Profile, parseProfile, showProfile } from './devices/profile.ts';
+export {
+  type Fact,
+  type Profile,
+  parseProfile,
+  profileFormat,
+  showProfile,
+} from './devices/profile.ts';
 export { type ProfileName, profileNames, profileOf } from './devices/profiles.ts';
 export { type Caches, type SimdModule, simdModules, type Work } from './devices/work.ts';
 export { type CodeUrls, type FileUrls, modelType, moduleText } from './emit/module.ts';

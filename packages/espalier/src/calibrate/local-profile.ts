@@ -1,9 +1,8 @@
 // Sees to it that there is a profile of this machine.
 
-import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { showProfile } from '@espalier/compiler';
+import { profileFormat, showProfile } from '@espalier/compiler';
 import { replaceFile } from '../cache.ts';
 import { localProfilePath } from '../targets.ts';
 import { calibrateQuickly } from './quick.ts';
@@ -11,15 +10,27 @@ import { calibrateQuickly } from './quick.ts';
 /** Calibrations that are under way: several models wait for one. */
 const running = new Map<string, Promise<void>>();
 
+/** Whether there is a profile that no older version wrote; what else may be wrong with it is for its reader to say. */
+async function isUsable(file: string): Promise<boolean> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch {
+    return false; // absent: it is measured now
+  }
+  const [, format] = /"format":\s*(\d+)/.exec(text) ?? [];
+  return format === undefined || Number(format) >= profileFormat;
+}
+
 /**
- * Calibrates this machine where that has not been done, and keeps the profile.
+ * Calibrates this machine where that has not been done, or by an older version, and keeps the profile.
  *
  * @param log Told when it is done.
  * @throws {EspalierError} CALIBRATION_STOPPED
  */
 export async function ensureLocalProfile(log: (line: string) => void): Promise<void> {
   const file = localProfilePath();
-  if (existsSync(file)) return;
+  if (await isUsable(file)) return;
   let started = running.get(file);
   if (!started) {
     started = calibrateInto(file, log).finally(() => running.delete(file));
