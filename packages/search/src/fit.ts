@@ -118,7 +118,8 @@ export async function fit(
   const base = await narrowBase(dense, studied, evaluator, {
     ...options,
     drop,
-    rate: rateOf(whole, asked?.ms, denseCosts.ms, drop),
+    // Rules know of no harm: only channels that do nothing go.
+    rate: options.strategy === 'rule' ? 0 : rateOf(whole, asked?.ms, denseCosts.ms, drop),
     denseCosts,
     denseScore: denseTrial.score,
   });

@@ -14,8 +14,9 @@ import { offered, pickWidths } from './pick.ts';
 /** The part of the loss that is allowed which channels may take before anything else is pruned. */
 const leastPart = 0.4;
 
-/** Parts of the rate that are tried, until the loss is small. */
-const parts = [1, 1 / 10, 1 / 100];
+/** Parts of the rate that are tried, until the loss is small, and how many of them are carried out. */
+const parts = [1, 1e-1, 1e-2, 1e-3, 1e-4];
+const mostAttempts = 3;
 
 /** What widths are picked by. */
 export interface WidthOptions {
@@ -97,13 +98,13 @@ async function carryOut(
   widthsAt: (part: number) => Widths,
 ): Promise<{ key: string; widths: Widths; attempted: Attempted } | undefined> {
   const byHand = [pins, ...Object.values(pins.layers ?? {})].some(({ width = 1 }) => width < 1);
-  let last = '';
+  const tried = new Set<string>();
   for (const part of parts) {
     const widths = widthsAt(part);
     const key = keyOfWidths(widths);
-    if (widths.size === 0) break;
-    if (key === last) continue;
-    last = key;
+    if (widths.size === 0 || tried.size === mostAttempts) break;
+    if (tried.has(key)) continue;
+    tried.add(key);
     const attempted = await evaluator.attempt(key, untouched(narrowed(dense, widths)), widths);
     const pays = attempted.ms < denseCosts.ms && denseScore - attempted.score <= leastPart * drop;
     if (pays || byHand) return { key, widths, attempted };

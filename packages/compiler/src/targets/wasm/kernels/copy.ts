@@ -39,7 +39,7 @@ export function emitCopy(emit: Pick<Emitter, 'call'>, from: View, to: View, labe
 
 /** A whole line of the cache serves four blocks of a transposition, one after a whole row of blocks. */
 function linesReread(loops: readonly Loop[], bytes: number): Reread[] {
-  const crossed = crossing(loops);
+  const crossed = interleaving(loops) ? undefined : crossing(loops);
   if (!crossed) return [];
   const { extent, steps } = crossed.columns;
   const touched = Math.min(lineBytes, Math.abs(steps[1]!));
