@@ -52,7 +52,7 @@ const inputs = (graph: Graph, count: number, seed = 100): Record<string, Tensor>
 
 t.test('channels that others stand in for go, and the network computes what it did', async (t) => {
   const graph = block();
-  const options = { profile, inputs: inputs(graph, 8), drop: 0.02 };
+  const options = { profile, inputs: inputs(graph, 8), drop: 0.05 };
   const fitted = await fit(graph, options);
   t.ok(fitted.accepted, fitted.reason);
   const [hidden] = fitted.widths;
@@ -65,7 +65,7 @@ t.test('channels that others stand in for go, and the network computes what it d
   const fresh = inputs(graph, 4, 900);
   const run = (network: Graph) => fresh.map((feeds) => evaluate(network, feeds));
   const score = agreementOf(graph)(run(graph), run(fitted.graph));
-  t.ok(score > 0.97, `on inputs that it never saw it agrees in ${score}`);
+  t.ok(score > 0.94, `on inputs that it never saw it agrees in ${score}`);
   const predicted = latency(compile(fitted.graph, { profile }).report.work, profile).totalMs;
   t.equal(predicted, fitted.shipped.ms, 'the prediction is that of the program that ships');
   const again = fittedNetwork(graph, fitted.weights, fitted.widths);
