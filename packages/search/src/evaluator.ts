@@ -32,6 +32,11 @@ export interface Problem {
   /** Bounds of the whole network. */
   readonly limits?: Limits;
   /**
+   * Whether channels may go that nobody asked to go by hand; default true. Inputs that are unlike those to come do not show
+   * what a channel is for.
+   */
+  readonly narrows?: boolean;
+  /**
    * How good outputs on the held-out inputs are, more being better; default their agreement with those of the
    * dense network.
    */
@@ -106,7 +111,7 @@ export const split = <T>(inputs: readonly T[]): { calibration: T[]; heldOut: T[]
  * @throws {EspalierError} TOO_FEW_INPUTS, UNKNOWN_LAYER, BAD_CALIBRATION
  */
 export function createEvaluator(dense: Graph, problem: Problem): Evaluator {
-  const { profile, inputs, seed = 1, pins = {}, limits = {} } = problem;
+  const { profile, inputs, seed = 1, pins = {}, limits = {}, narrows = true } = problem;
   if (inputs.length < 2) throw tooFewInputs(inputs.length);
   const { calibration, heldOut } = split(inputs);
   const layers = prunableLayers(dense);
@@ -120,7 +125,7 @@ export function createEvaluator(dense: Graph, problem: Problem): Evaluator {
   const groups = once(() => {
     const all = widthGroups(dense, profile);
     checkWidths(all, pins);
-    return offered(all, denseMs(), pins);
+    return offered(all, denseMs(), pins, narrows);
   });
   const agreement = agreementOf(dense);
   const score = (outputs: readonly Outputs[]): number =>

@@ -18,17 +18,22 @@ const worthwhile = 0.004;
 const pinnedWidth = (group: WidthGroup, pins: Pins): number | undefined =>
   widthOf(pins, group.makers);
 
-/** The groups whose channels may go. */
+/**
+ * The groups whose channels may go.
+ *
+ * @param narrows Whether any may that nobody asked to go by hand.
+ */
 export const offered = (
   groups: readonly WidthGroup[],
   denseMs: number,
   pins: Pins,
+  narrows: boolean,
 ): readonly WidthGroup[] =>
   groups.filter((group) => {
     if (group.refused !== undefined) return false;
     const pinned = pinnedWidth(group, pins);
     if (pinned !== undefined) return pinned < 1;
-    return (group.unitMs * group.units) / 2 >= worthwhile * denseMs;
+    return narrows && (group.unitMs * group.units) / 2 >= worthwhile * denseMs;
   });
 
 /** @throws {EspalierError} CANNOT_NARROW, for a layer that is asked by its name to be narrower and cannot */

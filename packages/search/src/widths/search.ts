@@ -22,6 +22,7 @@ const mostAttempts = 3;
 export interface WidthOptions {
   readonly profile: Profile;
   readonly pins?: Pins;
+  readonly narrows?: boolean;
   /** Allowed loss of the metric. */
   readonly drop: number;
   /** Harm that is worth a ms. */
@@ -56,10 +57,10 @@ export async function narrowBase(
   evaluator: Evaluator,
   options: WidthOptions,
 ): Promise<Base> {
-  const { profile, pins = {}, rate, denseCosts } = options;
+  const { profile, pins = {}, narrows = true, rate, denseCosts } = options;
   const whole: Base = { graph: dense, studied, costs: denseCosts, widths: new Map(), planned: [] };
   if (studied.every(({ channelHarms }) => !channelHarms)) return whole;
-  const groups = offered(widthGroups(dense, profile), denseCosts.ms, pins);
+  const groups = offered(widthGroups(dense, profile), denseCosts.ms, pins, narrows);
   const harms = studied.map(({ channelHarms }) => channelHarms);
   const carried = await carryOut(dense, evaluator, options, (part) =>
     pickWidths(groups, harms, part * rate, pins),
