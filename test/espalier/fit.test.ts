@@ -1,7 +1,7 @@
 // Models that are fitted while an app is built: searches, plans beside the model, caches, dev servers, CI.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compile, latency, parseProfile, profileOf, showProfile } from '@espalier/compiler';
 import { writeOnnx } from '@espalier/importers';
@@ -309,6 +309,9 @@ t.test('this machine is calibrated by the first build that asks for it', async (
   t.match(served.fit, { from: 'dense' }, 'while developing the dense network is there at once');
   t.equal((await failure(build(folder, { frozen: true }, own)))?.code, 'NO_PROFILE', 'nor frozen');
   t.notOk(existsSync(file), 'nothing has been measured');
+  // What an older version has left is measured again.
+  mkdirSync(join(folder, 'cache'), { recursive: true });
+  writeFileSync(file, '{ "format": 1 }');
   const both = await Promise.all(['', '&seed=2'].map((more) => build(folder, { log }, own + more)));
   for (const { fit } of both)
     t.match(fit?.plan, { device: 'local', source: 'measured' }, 'a plan for this machine');

@@ -5,7 +5,7 @@ import { realpath } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { type ExternalReader, externalDataIn } from '@espalier/importers';
 import { EspalierError } from '@espalier/ir';
-import { ensureLocalProfile } from './calibrate/local-profile.ts';
+import { ensureLocalProfile, hasLocalProfile } from './calibrate/local-profile.ts';
 import type { OwnConfig } from './config.ts';
 import { type Directives, directives, normalise } from './directives.ts';
 import { badDirective } from './errors.ts';
@@ -16,7 +16,7 @@ import { wishOf } from './fit/wish.ts';
 import { type CalibrationInputs, findInputs } from './inputs/index.ts';
 import { type External, isCurrent, readModelFile } from './read-model.ts';
 import { onlyShape } from './shapes.ts';
-import { local, localProfilePath, readTarget, type Target } from './targets.ts';
+import { local, readTarget, type Target } from './targets.ts';
 
 /** A model and its query, read as far as decisions need. */
 export interface OpenBuild {
@@ -50,7 +50,7 @@ async function openTarget(
   folder: string,
   { serve, frozen, log = () => undefined }: OpenOptions,
 ): Promise<Target> {
-  if (target === local && !existsSync(localProfilePath())) {
+  if (target === local && !(await hasLocalProfile())) {
     // What ships is not decided while developing.
     if (serve) return readTarget(directives.target.default, folder);
     if (!frozen) await ensureLocalProfile(log);

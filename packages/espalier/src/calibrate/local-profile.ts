@@ -10,11 +10,11 @@ import { calibrateQuickly } from './quick.ts';
 /** Calibrations that are under way: several models wait for one. */
 const running = new Map<string, Promise<void>>();
 
-/** Whether there is a profile that no older version wrote; what else may be wrong with it is for its reader to say. */
-async function isUsable(file: string): Promise<boolean> {
+/** Whether there is a profile of this machine that no older version wrote; what else may be wrong with it is for its reader to say. */
+export async function hasLocalProfile(): Promise<boolean> {
   let text: string;
   try {
-    text = await readFile(file, 'utf8');
+    text = await readFile(localProfilePath(), 'utf8');
   } catch {
     return false; // absent: it is measured now
   }
@@ -29,8 +29,8 @@ async function isUsable(file: string): Promise<boolean> {
  * @throws {EspalierError} CALIBRATION_STOPPED
  */
 export async function ensureLocalProfile(log: (line: string) => void): Promise<void> {
+  if (await hasLocalProfile()) return;
   const file = localProfilePath();
-  if (await isUsable(file)) return;
   let started = running.get(file);
   if (!started) {
     started = calibrateInto(file, log).finally(() => running.delete(file));
