@@ -128,8 +128,16 @@ t.test('channels that went are part of the plan', async (t) => {
   t.equal(locked.fit?.from, 'lock', 'a plan beside the model');
   t.same(locked.weights.bytes, searched.weights.bytes, 'brings the bytes of the search');
   const file = join(folder, 'net.espalier.json');
-  writeFileSync(file, readFileSync(file, 'utf8').replace(/"dropped": \[\s*\d+/, '"dropped": [-1'));
-  t.equal((await failure(build(folder, {}, own)))?.code, 'BAD_LOCK', 'channels that are none');
+  const text = readFileSync(file, 'utf8');
+  for (const damaged of [
+    text.replace(/"dropped": \[\s*\d+/, '"dropped": [-1'),
+    text.replace(/"widths": \[/, '"widths": [null,'),
+    text.replace(/"widths": \[/, '"widths": 3, "other": ['),
+  ]) {
+    t.not(damaged, text);
+    writeFileSync(file, damaged);
+    t.equal((await failure(build(folder, {}, own)))?.code, 'BAD_LOCK', 'channels that are none');
+  }
 });
 
 t.test('several plans lie beside one model', async (t) => {

@@ -348,6 +348,7 @@ t.test('a configuration speaks of all models, and of one', async (t) => {
     ['{ sparsty: 0.5 }', 'UNKNOWN_OPTION_IN'],
     ['{ sparsity: 1.5 }', 'BAD_DIRECTIVE'],
     ['{ width: 0 }', 'BAD_DIRECTIVE'],
+    ["{ sparsity: 'none' }", 'BAD_DIRECTIVE'],
     ["{ scheme: 'unstructurd' }", 'BAD_DIRECTIVE'],
   ]) {
     writeFileSync(config, `export default { layers: { conv1: ${pin} } };`);

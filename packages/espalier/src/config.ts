@@ -79,8 +79,7 @@ function checkPin(pin: Pin, file: string): void {
       throw unknownOptionIn(file, name, didYouMean(name, pinned));
   for (const name of pinned) {
     const value = pin[name];
-    // Layers, unlike networks, may be left as they are by name.
-    if (value !== undefined && value !== 'none') directives[name].parse(String(value));
+    if (value !== undefined) directives[name].parse(String(value));
   }
 }
 

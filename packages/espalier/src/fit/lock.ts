@@ -133,6 +133,7 @@ function parseEntries(text: string, path: string): Lock['entries'] {
       typeof plan.dense?.ms === 'number' &&
       typeof plan.shipped?.ms === 'number' &&
       Array.isArray(plan.layers) &&
+      Array.isArray(plan.widths ?? []) &&
       (plan.widths ?? []).every(isWidth);
     if (!whole) throw badLock(path, `the plan of ${JSON.stringify(query)} is not whole`);
   }
@@ -140,11 +141,15 @@ function parseEntries(text: string, path: string): Lock['entries'] {
 }
 
 /** Whether a group of channels of a plan may be taken at its word. */
-const isWidth = ({ group, units, dropped }: PlannedWidth): boolean =>
-  typeof group === 'string' &&
-  Array.isArray(dropped) &&
-  dropped.length < units &&
-  dropped.every((unit) => Number.isInteger(unit) && unit >= 0 && unit < units);
+const isWidth = (width: Partial<PlannedWidth> | null): boolean => {
+  const { group, units = 0, dropped } = width ?? {};
+  return (
+    typeof group === 'string' &&
+    Array.isArray(dropped) &&
+    dropped.length < units &&
+    dropped.every((unit) => Number.isInteger(unit) && unit >= 0 && unit < units)
+  );
+};
 
 function weightsIn(tensors: NamedTensors, query: string) {
   const prefix = prefixOf(query);
