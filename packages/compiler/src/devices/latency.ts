@@ -8,6 +8,7 @@ import {
   type Features,
   featuresOf,
   levelsOf,
+  type Prices,
   roundBytesOf,
   type SimdModule,
   type Work,
@@ -30,9 +31,6 @@ export interface Latency {
 
 /** Beyond this factor from all that was measured a prediction is a guess. */
 const trustedReach = 8;
-
-/** Prices of features, in ns. */
-type Prices = Readonly<Partial<Record<Feature, number>>>;
 
 /** The time of some features, in ns. */
 export function timeOf(counts: Features, list: Prices): number {

@@ -1,9 +1,7 @@
 // Prices of a device that nobody measured, from those of one that was.
 
 import type { ModulePrices, PriceList, Profile } from './profile.ts';
-import type { Feature } from './work.ts';
-
-type Prices = Readonly<Partial<Record<Feature, number>>>;
+import type { Feature, Prices } from './work.ts';
 
 type Facts = Pick<Profile, 'clockGHz' | 'vectorPipes' | 'bandwidthGBs'>;
 

@@ -50,6 +50,9 @@ export const features = [...kernelFeatures, ...epilogueKinds] as const;
 /** One of `features`. */
 export type Feature = KernelFeature | EpilogueKind;
 
+/** What a unit of each feature costs, in ns. */
+export type Prices = Readonly<Partial<Record<Feature, number>>>;
+
 /** How much of each feature a step, or several, has. */
 export type Features = Readonly<Partial<Record<Feature, number>>>;
 

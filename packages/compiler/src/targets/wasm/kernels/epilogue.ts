@@ -96,12 +96,11 @@ export function finish(
     const values = sums.slice(0, places.length);
     return asm.seq(
       ...places.map(({ pixel, vector }, i) => {
-        if (yPlaces)
-          return values[i]!.set(
-            loadPlaces(asm, scratch.get, placesAt(yPlaces, vector, pixel * yPixelStep)),
-          );
-        const [address, rest] = offset(asm, scratch, pixel * yPixelStep + 16 * vector);
-        return asm.epilogue('long', values[i]!.set(asm.load('v128.load', address, rest)));
+        const bytes = pixel * yPixelStep;
+        const raw = yPlaces
+          ? loadPlaces(asm, scratch.get, placesAt(yPlaces, vector, bytes))
+          : asm.load('v128.load', ...offset(asm, scratch, bytes + 16 * vector));
+        return asm.epilogue('long', values[i]!.set(raw));
       }),
       apply(places, values, own),
       ...places.map(({ pixel, vector }, i) => store(scratch, values[i]!, pixel, vector)),

@@ -2,6 +2,7 @@
 
 import type { Assembler, Expr, Local } from '../assembler.ts';
 import { nest } from '../walk.ts';
+import { inParts } from './vector-row.ts';
 
 /** How pixels of a row are taken together. */
 export interface PixelRow {
@@ -19,14 +20,10 @@ export function inTiles(
   pointers: readonly Local[],
   tile: (pixels: number) => Expr,
 ): Expr {
-  const tiles = Math.ceil(pixels / held);
-  const small = Math.floor(pixels / tiles);
-  const larger = pixels - small * tiles;
-  const run = (size: number, count: number): Expr =>
-    nest(asm, [{ extent: count, steps: steps.map((step) => step * size) }], pointers, tile(size));
   return asm.seq(
-    larger > 0 ? run(small + 1, larger) : asm.seq(),
-    tiles > larger ? run(small, tiles - larger) : asm.seq(),
+    ...inParts(pixels, held).map(({ size, count }) =>
+      nest(asm, [{ extent: count, steps: steps.map((step) => step * size) }], pointers, tile(size)),
+    ),
     ...pointers.map((pointer, i) => pointer.advance(-pixels * steps[i]!)),
   );
 }
