@@ -15,6 +15,7 @@ import t from 'tap';
 import { widthGroups } from '../../packages/search/src/widths/groups.ts';
 import { narrowed, widened } from '../../packages/search/src/widths/narrowed.ts';
 import { pickWidths } from '../../packages/search/src/widths/pick.ts';
+import { randomInputs } from '../support/random-inputs.ts';
 
 t.setTimeout(180_000);
 
@@ -45,14 +46,9 @@ function block(): Graph {
   return optimise({ inputs: [x], outputs: [{ name: 'y', node: y }] });
 }
 
-const inputs = (graph: Graph, count: number, seed = 100): Record<string, Tensor>[] =>
-  Array.from({ length: count }, (_, i) =>
-    Object.fromEntries(graph.inputs.map(({ name, type }) => [name, randomTensor(type, seed + i)])),
-  );
-
 t.test('channels that others stand in for go, and the network computes what it did', async (t) => {
   const graph = block();
-  const options = { profile, inputs: inputs(graph, 8), drop: 0.05 };
+  const options = { profile, inputs: randomInputs(graph, 8), drop: 0.05 };
   const fitted = await fit(graph, options);
   t.ok(fitted.accepted, fitted.reason);
   const [hidden] = fitted.widths;
@@ -62,7 +58,7 @@ t.test('channels that others stand in for go, and the network computes what it d
   const whole = [...gone].filter((unit) => unit < 48 && gone.has(unit + 48));
   t.ok(whole.length <= 8, `of most pairs one stays: not of ${whole.length}`);
   verify(fitted.graph);
-  const fresh = inputs(graph, 4, 900);
+  const fresh = randomInputs(graph, 4, 900);
   const run = (network: Graph) => fresh.map((feeds) => evaluate(network, feeds));
   const score = agreementOf(graph)(run(graph), run(fitted.graph));
   t.ok(score > 0.94, `on inputs that it never saw it agrees in ${score}`);
@@ -79,7 +75,7 @@ t.test('channels that others stand in for go, and the network computes what it d
 
 t.test('a width by hand is obeyed, for all channels or for those of one layer', async (t) => {
   const graph = block();
-  const common = { profile, inputs: inputs(graph, 4), drop: 10, effort: 1 };
+  const common = { profile, inputs: randomInputs(graph, 4), drop: 10, effort: 1 };
   const all = await fit(graph, { ...common, pins: { width: 0.25, scheme: 'none' } });
   t.ok(all.accepted, all.reason);
   for (const { group, units, dropped } of all.widths)

@@ -46,14 +46,15 @@ export function rateOf(
   denseMs: number,
   drop: number,
 ): number {
+  // Without a look at harms only channels go that do none.
+  if (!plans.heedsHarm) return 0;
   if (askedMs !== undefined) {
     const expected = plans.expected({ ms: askedMs });
     return expected === undefined ? 0 : expected ** 2 / Math.max(denseMs - askedMs, 1e-9);
   }
-  let ms = denseMs;
   let rate = 0;
   for (let speed = stride; speed <= boldest; speed *= stride) {
-    ms = denseMs / speed;
+    const ms = denseMs / speed;
     const expected = plans.expected({ ms });
     if (expected === undefined || expected > drop) break;
     rate = expected ** 2 / (denseMs - ms);

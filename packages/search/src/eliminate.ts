@@ -66,18 +66,7 @@ export function eliminate(
   group: Grouping,
 ): (sparsity: number) => Kept {
   const columns = shape.channels * shape.positions;
-  const traces: Trace[] = [];
-  for (const block of blocks)
-    for (let firstOutput = 0; firstOutput < shape.filters; firstOutput += group.filters) {
-      const outputs = Math.min(group.filters, shape.filters - firstOutput);
-      const own = new Float64Array(outputs * block.columns);
-      for (let o = 0; o < outputs; o++) {
-        const from = (firstOutput + o) * columns + block.first;
-        own.set(weights.subarray(from, from + block.columns), o * block.columns);
-      }
-      const order = orderOf(own, block.inverse().slice(), block.columns, group.columns);
-      traces.push({ firstOutput, outputs, firstColumn: block.first, ...order });
-    }
+  const traces = tracesOf(weights, shape, blocks, group);
   // Costs ascend within a trace: the cheapest of all are the first ones of each.
   const order = traces
     .flatMap(({ costs }, trace) => costs.map((cost): Removal => ({ trace, cost })))
@@ -92,22 +81,38 @@ export function eliminate(
  */
 export function channelCosts(
   weights: Float32Array,
-  { filters, channels, positions }: WeightShape,
+  shape: WeightShape,
   blocks: readonly Block[],
 ): Float64Array {
+  const { filters, channels, positions } = shape;
   const costs = new Float64Array(channels);
-  const columns = channels * positions;
-  for (const block of blocks) {
-    const own = new Float64Array(filters * block.columns);
-    for (let o = 0; o < filters; o++) {
-      const from = o * columns + block.first;
-      own.set(weights.subarray(from, from + block.columns), o * block.columns);
-    }
-    const order = orderOf(own, block.inverse().slice(), block.columns, positions);
-    for (const [i, unit] of order.units.entries())
-      costs[block.first / positions + unit] = order.costs[i]!;
-  }
+  const whole: Grouping = { filters, columns: positions };
+  for (const { firstColumn, units, costs: own } of tracesOf(weights, shape, blocks, whole))
+    for (const [i, unit] of units.entries()) costs[firstColumn / positions + unit] = own[i]!;
   return costs;
+}
+
+/** Eliminates the units of every block. */
+function tracesOf(
+  weights: Float32Array,
+  shape: WeightShape,
+  blocks: readonly Block[],
+  group: Grouping,
+): Trace[] {
+  const columns = shape.channels * shape.positions;
+  const traces: Trace[] = [];
+  for (const block of blocks)
+    for (let firstOutput = 0; firstOutput < shape.filters; firstOutput += group.filters) {
+      const outputs = Math.min(group.filters, shape.filters - firstOutput);
+      const own = new Float64Array(outputs * block.columns);
+      for (let o = 0; o < outputs; o++) {
+        const from = (firstOutput + o) * columns + block.first;
+        own.set(weights.subarray(from, from + block.columns), o * block.columns);
+      }
+      const order = orderOf(own, block.inverse().slice(), block.columns, group.columns);
+      traces.push({ firstOutput, outputs, firstColumn: block.first, ...order });
+    }
+  return traces;
 }
 
 /** What is left of a block: units fill the first `size` columns, in any order. */

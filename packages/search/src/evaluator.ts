@@ -9,7 +9,7 @@ import { type Costs, costsOf, type Limits } from './costs.ts';
 import { tooFewInputs } from './errors.ts';
 import { type Layer, type NewWeights, prunableLayers } from './layers.ts';
 import { once } from './once.ts';
-import { checkPins, type Pins, pinOf } from './pins.ts';
+import { checkPins, narrowsByHand, type Pins, pinOf } from './pins.ts';
 import type { Studied } from './planner.ts';
 import { recover } from './recover.ts';
 import { createRun, type Feeds } from './runner.ts';
@@ -18,7 +18,7 @@ import { type Study, study } from './study.ts';
 import { narrowPlace, openPlace, type StudyPlace } from './study-place.ts';
 import { widthGroups } from './widths/groups.ts';
 import { isNarrower, narrowed, type Widths, widened } from './widths/narrowed.ts';
-import { type Narrowing, planned } from './widths/narrowing.ts';
+import { type Narrowing, networkOf } from './widths/narrowing.ts';
 import { checkWidths, offered } from './widths/pick.ts';
 
 /** What is to be fitted, to what, and how it is judged. */
@@ -123,6 +123,7 @@ export function createEvaluator(dense: Graph, problem: Problem): Evaluator {
   const timeCounts = limits.bytes === undefined && limits.memoryBytes === undefined;
   const denseMs = once(() => costsOf(dense, profile).ms);
   const groups = once(() => {
+    if (!narrows && !narrowsByHand(pins)) return [];
     const all = widthGroups(dense, profile);
     checkWidths(all, pins);
     return offered(all, denseMs(), pins, narrows);
@@ -169,7 +170,7 @@ export function createEvaluator(dense: Graph, problem: Problem): Evaluator {
         { dense, layers, calibration, seedOf, sensitivityOf },
         masks,
       );
-      const graph = planned(dense, weights, widths);
+      const graph = networkOf(dense, weights, widths);
       const run = createRun(graph);
       return { ...costsOf(graph, profile), weights, errors, score: score(heldOut.map(run)) };
     },

@@ -14,13 +14,12 @@ import {
 } from './evaluator.ts';
 import { type NewWeights, prunableLayers } from './layers.ts';
 import { narrow } from './narrow.ts';
-import { planner, type Studied } from './planner.ts';
+import { keyOf, planner, type Studied } from './planner.ts';
 import type { StrategyName } from './strategies/index.ts';
 import type { StudiedChoice } from './study.ts';
 import { asStudied, type View } from './views.ts';
-import type { Widths } from './widths/narrowed.ts';
-import { planned as networkOf } from './widths/narrowing.ts';
-import { narrowBase, type PlannedWidth } from './widths/search.ts';
+import { networkOf } from './widths/narrowing.ts';
+import { narrowBase, type PlannedWidth, widthsOf } from './widths/search.ts';
 
 /** How far a fit is. */
 export interface Progress {
@@ -60,8 +59,7 @@ export function fittedNetwork(
   weights: ReadonlyMap<string, NewWeights>,
   widths: readonly PlannedWidth[],
 ): Graph {
-  const dropped: Widths = new Map(widths.map(({ group, dropped }) => [group, dropped]));
-  return networkOf(dense, weights, dropped);
+  return networkOf(dense, weights, widthsOf(widths));
 }
 
 /** One plan that was carried out. */
@@ -118,8 +116,7 @@ export async function fit(
   const base = await narrowBase(dense, studied, evaluator, {
     ...options,
     drop,
-    // Rules know of no harm: only channels that do nothing go.
-    rate: options.strategy === 'rule' ? 0 : rateOf(whole, asked?.ms, denseCosts.ms, drop),
+    rate: rateOf(whole, asked?.ms, denseCosts.ms, drop),
     denseCosts,
     denseScore: denseTrial.score,
   });
@@ -129,6 +126,7 @@ export async function fit(
   const plans = base.carried
     ? planner(base.graph, base.studied, base.costs, { ...options, narrower: true })
     : whole;
+  const narrower = base.carried ? `${base.carried.key}; ` : '';
   const tried = new Map<string, Carried>();
   const keep = (key: string, chosen: readonly StudiedChoice[], attempted: Attempted): void => {
     const { ms, bytes, memoryBytes, score } = attempted;
@@ -165,13 +163,10 @@ export async function fit(
     return found.map((plan) => plan && tried.get(plan.key));
   }
 
-  const narrower = base.carried ? `${base.carried.key}; ` : '';
-  if (base.carried)
-    keep(
-      base.studied.map(() => 0).join(),
-      base.studied.map(({ choices }) => choices[0]!),
-      base.carried.attempted,
-    );
+  if (base.carried) {
+    const untouched = base.studied.map(({ choices }) => choices[0]!);
+    keep(keyOf(base.studied, untouched), untouched, base.carried.attempted);
+  }
 
   // One speed is asked for: what is left to find is the best of the plans for it.
   if (asked) await attempt([asked], 1, plans.views.slice(0, effort));

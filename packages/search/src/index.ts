@@ -27,4 +27,4 @@ export { type StrategyName, strategies } from './strategies/index.ts';
 export type { Study } from './study.ts';
 export { type NarrowedNetwork, narrowed, type Widths } from './widths/narrowed.ts';
 export type { Narrowing } from './widths/narrowing.ts';
-export type { PlannedWidth } from './widths/search.ts';
+export { type PlannedWidth, widthsOf } from './widths/search.ts';

@@ -1,6 +1,6 @@
 // The weights that a scheme keeps at a sparsity: by elimination where that is short enough, else by scores.
 
-import { type Mask, project, type SchemeName, schemes } from '@espalier/sparsity';
+import { type Mask, project, type SchemeName, schemes, type WeightShape } from '@espalier/sparsity';
 import type { Structure } from './choices.ts';
 import { constrain, patience } from './constrain.ts';
 import { canEliminate, eliminate, type Grouping, type Kept } from './eliminate.ts';
@@ -15,6 +15,20 @@ function groupingOf(scheme: SchemeName, filters: number, { shape }: Layer): Grou
   if (scheme === 'blockColumns') return { filters, columns: 1 };
   if (scheme === 'unstructured') return { filters: 1, columns: 1 };
   return undefined;
+}
+
+/** The mask of weights that keeps some input channels whole, and nothing else. */
+export function maskOfChannels(
+  { filters, channels, positions }: WeightShape,
+  kept: Iterable<number>,
+): Mask {
+  const mask: Mask = new Uint8Array(filters * channels * positions);
+  for (const channel of kept)
+    for (let o = 0; o < filters; o++) {
+      const first = (o * channels + channel) * positions;
+      mask.fill(1, first, first + positions);
+    }
+  return mask;
 }
 
 /** Masks of a layer for each scheme, and what they do to its outputs. */

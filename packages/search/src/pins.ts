@@ -39,6 +39,10 @@ export function widthOf(
   return own.length > 0 ? Math.min(...own) : width;
 }
 
+/** Whether any layer is asked to be narrower. */
+export const narrowsByHand = ({ layers = {}, ...all }: Pins): boolean =>
+  [all, ...Object.values(layers)].some(({ width = 1 }) => width < 1);
+
 /** @throws {EspalierError} UNKNOWN_LAYER, for names that mean no layer */
 export function checkPins({ layers = {} }: Pins, known: readonly Layer[]): void {
   for (const name of Object.keys(layers))

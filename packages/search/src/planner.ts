@@ -45,13 +45,19 @@ export interface Plan {
 
 /** Makes plans. */
 export interface Planner {
-  /** Ways to look at the choices, the plain one first; only that one where the strategy does not look at harms. */
+  /** Whether the strategy looks at harms. */
+  readonly heedsHarm: boolean;
+  /** Ways to look at the choices, the plain one first; only that one where harms do not count. */
   readonly views: readonly View[];
   /** A plan that the whole program keeps, to a factor of `slack`; `undefined` where there is none that changes anything. */
   within(limits: Limits, slack: number, view?: View): Plan | undefined;
   /** What the least harmful choices within limits are expected to do to the outputs. */
   expected(limits: Limits): number | undefined;
 }
+
+/** What tells the choices of a plan from others. */
+export const keyOf = (studied: readonly Studied[], chosen: readonly StudiedChoice[]): string =>
+  chosen.map((choice, i) => studied[i]!.choices.indexOf(choice)).join();
 
 /** The network with the zeros of some choices: as fast as the fitted one. */
 export function withZeros(
@@ -82,6 +88,7 @@ export function planner(
     dense,
     studied.map(({ layer }) => layer),
   );
+  const heedsHarm = strategy === 'knapsack';
   const all = studied.map(({ choices }) => choices);
   const layersDense = sum(
     all,
@@ -109,7 +116,8 @@ export function planner(
     return picked && seen.map((choices, i) => choices[picked[i]!]!.choice);
   };
   return {
-    views: strategy === 'knapsack' ? viewsOf(options.flat()) : [asStudied],
+    heedsHarm,
+    views: heedsHarm ? viewsOf(options.flat()) : [asStudied],
     within(limits, slack, view = asStudied) {
       const tightened = tighteningOf(view);
       let found: StudiedChoice[] | undefined;
@@ -133,8 +141,7 @@ export function planner(
           tightened.set(name, (tightened.get(name)! * limits[name]!) / costs[name]);
       }
       if (!found || (!narrower && found.every(({ scheme }) => scheme === 'none'))) return undefined;
-      const key = found.map((choice, i) => studied[i]!.choices.indexOf(choice)).join();
-      return { key, chosen: found };
+      return { key: keyOf(studied, found), chosen: found };
     },
     expected(limits) {
       const chosen = choose(limits, asStudied);

@@ -8,7 +8,7 @@ import { choicesOf, type PricedChoice } from './choices.ts';
 import { constrain } from './constrain.ts';
 import { channelCosts } from './eliminate.ts';
 import { biasOf, type Layer, type NewWeights, withWeights } from './layers.ts';
-import { masksOf } from './masks.ts';
+import { maskOfChannels, masksOf } from './masks.ts';
 import { type Block, momentsOf } from './moments.ts';
 import type { Pin } from './pins.ts';
 import { product } from './products.ts';
@@ -104,18 +104,13 @@ export function study(context: StudyContext, layer: Layer, pin: Pin): Study {
 
 /** The mask without the cheaper half of the input channels, and what that costs. */
 function withoutChannels(
-  { shape: { filters, channels, positions } }: Layer,
+  { shape }: Layer,
   costs: Float64Array,
 ): { readonly mask: Mask; readonly error: number } {
   const order = [...costs.keys()].sort((a, b) => costs[a]! - costs[b]! || a - b);
-  const gone = order.slice(0, Math.round(probeSparsity * channels));
-  const mask: Mask = new Uint8Array(filters * channels * positions).fill(1);
-  for (let o = 0; o < filters; o++)
-    for (const channel of gone) {
-      const first = (o * channels + channel) * positions;
-      mask.fill(0, first, first + positions);
-    }
-  return { mask, error: gone.reduce((sum, channel) => sum + costs[channel]!, 0) };
+  const count = Math.round(probeSparsity * shape.channels);
+  const error = order.slice(0, count).reduce((sum, channel) => sum + costs[channel]!, 0);
+  return { mask: maskOfChannels(shape, order.slice(count)), error };
 }
 
 /** The layer with its outputs scaled by how much errors of each matter. */

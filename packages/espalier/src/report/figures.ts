@@ -1,7 +1,7 @@
 // What a report shows of a plan: figures before and after, and a row a layer.
 
-import { type Graph, macsOf, macs as macsOfAll } from '@espalier/ir';
-import { narrowed, type PlannedLayer, prunableLayers } from '@espalier/search';
+import { type Graph, macsOf, macs as macsOfAll, type OpNode } from '@espalier/ir';
+import { narrowed, type PlannedLayer, prunableLayers, widthsOf } from '@espalier/search';
 import type { LockEntry } from '../fit/lock.ts';
 
 /** One figure of the network, before and after. */
@@ -44,26 +44,21 @@ const shorten = (name: string): string =>
 /** The figures of one plan, for the dense network that it is of. */
 export function figuresOf(query: string, entry: LockEntry, dense: Graph): PlanFigures {
   const { plan } = entry;
-  const widths = new Map((plan.widths ?? []).map(({ group, dropped }) => [group, dropped]));
-  const narrow = narrowed(dense, widths);
-  const nodes = new Map(prunableLayers(dense).map(({ name, node }) => [name, node]));
-  const narrowNodes = new Map(narrow.layers.map(({ name, node }) => [name, node]));
+  const narrow = narrowed(dense, widthsOf(plan.widths ?? []));
+  const macsBy = (layers: readonly { readonly name: string; readonly node: OpNode }[]) =>
+    new Map(layers.map(({ name, node }) => [name, macsOf(node)]));
+  const [wide, left] = [macsBy(prunableLayers(dense)), macsBy(narrow.layers)];
+  const leftOf = ({ layer }: PlannedLayer): number => left.get(layer) ?? 0;
   const layers = plan.layers.map((layer): LayerRow => {
-    const node = nodes.get(layer.layer);
-    const macs = node ? macsOf(node) : 0;
-    const left = narrowNodes.get(layer.layer);
-    const keptMacs = left ? macsOf(left) * (1 - layer.sparsity) : 0;
+    const macs = wide.get(layer.layer) ?? 0;
+    const keptMacs = leftOf(layer) * (1 - layer.sparsity);
     const [, place = '', name = ''] = /^(\d+):(.*)$/.exec(layer.layer) ?? [];
     const label = `${Number(place) + 1} ${shorten(name)}`;
     return { ...layer, label, macs, keptMacs };
   });
   const before = macsOfAll(dense);
-  const narrowMacs = ({ layer }: LayerRow): number => {
-    const node = narrowNodes.get(layer);
-    return node ? macsOf(node) : 0;
-  };
   const after = layers.reduce(
-    (sum, layer) => sum - narrowMacs(layer) + layer.keptMacs,
+    (sum, layer) => sum - leftOf(layer) + layer.keptMacs,
     macsOfAll(narrow.graph),
   );
   const row = (name: string, a: number, b: number, show: (value: number) => string) => ({

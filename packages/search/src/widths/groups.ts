@@ -71,10 +71,11 @@ export function widthGroups(dense: Graph, profile: Profile): WidthGroup[] {
       for (const [axis, indices] of makes ?? [])
         unitMs += (msOf.get(node)! * indices[0]!.length) / node.type.shape[axis]!;
       if (own) {
-        unitMs += (msOf.get(node)! * own[0]!.length) / node.inputs[1]!.type.shape[1]!;
+        const channels = node.inputs[1]!.type.shape[1]!;
+        unitMs += (msOf.get(node)! * own[0]!.length) / channels;
         const layer = layerOf.get(node);
         if (layer === undefined) refused ??= `${node.name} is too small to make up for channels`;
-        else readers.push({ layer, units: unitsOf(own, node.inputs[1]!.type.shape[1]!) });
+        else readers.push({ layer, units: unitsOf(own, channels) });
       } else if (!makes && operands(node).some((operand) => extentsOf.has(operand)))
         refused ??= `${node.name} (${node.op}) adds them up`;
     }

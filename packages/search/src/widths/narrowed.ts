@@ -4,6 +4,7 @@ import { type Graph, separateConstants } from '@espalier/ir';
 import { type Mask, narrowAll } from '@espalier/sparsity';
 import { cannotNarrow } from '../errors.ts';
 import { type Layer, layerFrom, prunableLayers } from '../layers.ts';
+import { maskOfChannels } from '../masks.ts';
 import { namedGroups } from './groups.ts';
 
 /** Units that go, in ascending order, by the name of their group. */
@@ -59,11 +60,8 @@ export const isNarrower = ({ outputs, channels }: Kept, { shape }: Layer): boole
  * fitted like all others.
  */
 export function widened(mask: Mask, { shape }: Layer, { outputs, channels }: Kept): Mask {
-  const { filters, channels: all, positions } = shape;
-  const wide: Mask = new Uint8Array(filters * all * positions);
-  for (let o = 0; o < filters; o++)
-    for (const channel of channels)
-      wide.fill(1, (o * all + channel) * positions, (o * all + channel + 1) * positions);
+  const { channels: all, positions } = shape;
+  const wide = maskOfChannels(shape, channels);
   for (const [row, o] of outputs.entries())
     for (const [column, channel] of channels.entries())
       wide.set(

@@ -16,16 +16,16 @@ export interface Narrowing {
 export const keyOfWidths = (widths: Widths): string =>
   [...widths].map(([name, units]) => `${name} without ${units.join()}`).join('; ');
 
+/** The narrower network with its weights. */
+export const baseOf = (
+  dense: Graph,
+  { widths, weights }: Omit<Narrowing, 'key'>,
+): NarrowedNetwork => narrowed(withLayers(dense, weights), widths);
+
 /** The network of a plan: other weights, then fewer channels. */
-export const planned = (
+export const networkOf = (
   dense: Graph,
   weights: ReadonlyMap<string, NewWeights>,
   widths: Widths,
-): Graph => {
-  const graph = withLayers(dense, weights);
-  return widths.size === 0 ? graph : narrowed(graph, widths).graph;
-};
-
-/** The narrower network with its weights. */
-export const baseOf = (dense: Graph, { widths, weights }: Narrowing): NarrowedNetwork =>
-  narrowed(withLayers(dense, weights), widths);
+): Graph =>
+  widths.size === 0 ? withLayers(dense, weights) : baseOf(dense, { widths, weights }).graph;

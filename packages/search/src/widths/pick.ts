@@ -14,10 +14,6 @@ const leastShare = 1 / 8;
 /** A group is worth a look if half of it takes such a part of the whole time. */
 const worthwhile = 0.004;
 
-/** The width that is asked for of a group, if any. */
-const pinnedWidth = (group: WidthGroup, pins: Pins): number | undefined =>
-  widthOf(pins, group.makers);
-
 /**
  * The groups whose channels may go.
  *
@@ -31,7 +27,7 @@ export const offered = (
 ): readonly WidthGroup[] =>
   groups.filter((group) => {
     if (group.refused !== undefined) return false;
-    const pinned = pinnedWidth(group, pins);
+    const pinned = widthOf(pins, group.makers);
     if (pinned !== undefined) return pinned < 1;
     return narrows && (group.unitMs * group.units) / 2 >= worthwhile * denseMs;
   });
@@ -64,7 +60,7 @@ export function pickWidths(
   const picked = groups.flatMap((group): [string, readonly number[]][] => {
     const totals = totalsOf(group, harms);
     const order = [...totals.keys()].sort((a, b) => totals[a]! - totals[b]! || a - b);
-    const pinned = pinnedWidth(group, pins);
+    const pinned = widthOf(pins, group.makers);
     const count =
       pinned === undefined
         ? worthCount(group, order, totals, rate)

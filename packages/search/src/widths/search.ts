@@ -4,7 +4,7 @@ import type { Profile } from '@espalier/compiler';
 import type { Graph } from '@espalier/ir';
 import { type Costs, costsOf } from '../costs.ts';
 import type { Attempted, Evaluator, StudiedLayer } from '../evaluator.ts';
-import type { Pins } from '../pins.ts';
+import { narrowsByHand, type Pins } from '../pins.ts';
 import type { Studied } from '../planner.ts';
 import { widthGroups } from './groups.ts';
 import { isNarrower, type NarrowedNetwork, narrowed, type Widths } from './narrowed.ts';
@@ -38,6 +38,10 @@ export interface PlannedWidth {
   /** Units that went, in ascending order. */
   readonly dropped: readonly number[];
 }
+
+/** The units that went, by group. */
+export const widthsOf = (planned: readonly PlannedWidth[]): Widths =>
+  new Map(planned.map(({ group, dropped }) => [group, dropped]));
 
 /** The network that plans are made for. */
 export interface Base {
@@ -98,7 +102,7 @@ async function carryOut(
   { pins = {}, drop, denseCosts, denseScore }: WidthOptions,
   widthsAt: (part: number) => Widths,
 ): Promise<{ key: string; widths: Widths; attempted: Attempted } | undefined> {
-  const byHand = [pins, ...Object.values(pins.layers ?? {})].some(({ width = 1 }) => width < 1);
+  const byHand = narrowsByHand(pins);
   const tried = new Set<string>();
   for (const part of parts) {
     const widths = widthsAt(part);
