@@ -1,41 +1,50 @@
 // How long from the import to the first result, and how much memory? (Chromium, a fresh one for every start; words choose networks)
 
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { launch, open, serve, skipWithoutChromium } from '../test/support/browser.ts';
+import { serve, skipWithoutChromium } from '../test/support/browser.ts';
 import { hasSharedData } from '../test/support/shared-data.ts';
 import { skeletonCases } from '../test/support/trained-models.ts';
 import { atMost, type Bar, type Report, type Row } from './bars.ts';
 import { type Engine, type EngineName, engineNames, engines } from './peers/engines.ts';
 import { bundle } from './peers/host.ts';
 import { writeForAll } from './peers/write-for-all.ts';
+import { visit } from './support/fresh-browser.ts';
 
 const networks = ['mobilenet_v2', 'resnet50'];
-const starts = 5;
+const starts = 7;
 
-/** One start: milliseconds to the first result, and the renderer's greatest resident memory. */
+/** One start: milliseconds to the first result, and the page's greatest resident memory. */
 interface Start {
   readonly ms: number;
-  /** `undefined` where the system does not tell: outside Linux. */
   readonly peakMB: number | undefined;
 }
+
+/** How long a browser has to come to rest before the clock starts: its own start is not what is timed. */
+const restMs = 1000;
 
 /** The page's script: everything an app loads for a model is loaded behind the clock's start. */
 const script = `
   import { read } from './task.ts';
-  globalThis.cold = async (driverUrl, places, folder) => {
-    const task = JSON.parse(new TextDecoder().decode(await read(folder + 'task.json')));
-    // What is in the picture does not matter to the time, so that its order does not either.
-    const inputs = await Promise.all(
-      task.inputs.map(async ({ file }) => new Float32Array((await read(folder + file)).buffer)),
-    );
-    const begin = performance.now();
+  const { engine, network } = Object.fromEntries(new URLSearchParams(location.search));
+  const at = (path) => new URL(path, location.href).href;
+  const task = JSON.parse(new TextDecoder().decode(await read(at(network + '/task.json'))));
+  // What is in the picture does not matter to the time, so that its order does not either.
+  const inputs = await Promise.all(
+    task.inputs.map(async ({ file }) => new Float32Array((await read(at(network + '/' + file))).buffer)),
+  );
+  await new Promise((resolve) => setTimeout(resolve, ${restMs}));
+  const begin = performance.now();
+  if (engine !== 'none') {
+    const driverUrl = at(engine + '.js');
     const { driver } = await import(driverUrl);
+    const places = { network: at(network + '/' + engine + '/'), assets: at(engine + '/') };
     const session = await driver.open(places, task);
     await session.run(inputs);
-    return performance.now() - begin;
-  };
+  }
+  const ms = performance.now() - begin;
+  await fetch(at('said'), { method: 'POST', body: String(ms) });
 `;
 
 /** A driver and its peer's files, as an app would ship them. */
@@ -46,55 +55,22 @@ async function writeDriver(root: string, name: EngineName): Promise<void> {
   await bundle(contents, join(root, `${name}.js`));
 }
 
-/**
- * Loads a network in a browser that has never seen it. Memory is that of the whole renderer, code,
- * heap and wasm alike: what an engine keeps where differs too much for anything smaller to be fair.
- */
-async function start(url: string, network: string, name: EngineName | 'none'): Promise<Start> {
-  const browser = await launch();
-  try {
-    const { page } = await open(browser, `${url}/cold.html`);
-    const folder = `${url}/${network}/`;
-    const places = { network: `${folder}${name}/`, assets: `${url}/${name}/` };
-    const given = [`${url}/${name}.js`, places, folder] as const;
-    const ms =
-      name === 'none'
-        ? 0
-        : await page.evaluate(
-            ([driver, at, from]) =>
-              (
-                globalThis as unknown as {
-                  cold(driver: string, at: object, from: string): Promise<number>;
-                }
-              ).cold(driver, at, from),
-            given,
-          );
-    const session = await browser.newBrowserCDPSession();
-    const { processInfo } = await session.send('SystemInfo.getProcessInfo');
-    const peaks = processInfo
-      .filter(({ type }) => type === 'renderer')
-      .map(({ id }) => `/proc/${id}/status`)
-      .filter((file) => existsSync(file))
-      .map((file) => Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(file, 'utf8'))?.[1] ?? 0) / 1000);
-    return { ms, peakMB: peaks.length > 0 ? Math.max(...peaks) : undefined };
-  } finally {
-    await browser.close();
-  }
-}
+/** Opens the page of an engine and a network; what it sends is its time. */
+type Open = (engine: EngineName | 'none') => Promise<Start>;
 
 const median = (values: readonly number[]): number =>
   [...values].sort((a, b) => a - b)[values.length >> 1]!;
 
 /** Medians of starts, turn and turn about. */
 async function compare(
-  url: string,
   network: string,
   names: readonly EngineName[],
+  open: Open,
 ): Promise<{ rows: Row[]; bars: Bar[] }> {
   const found = new Map<EngineName | 'none', Start[]>();
   for (let round = 0; round < starts; round++)
     for (const name of ['none', ...names] as const)
-      found.set(name, [...(found.get(name) ?? []), await start(url, network, name)]);
+      found.set(name, [...(found.get(name) ?? []), await open(name)]);
   const peakOf = (name: EngineName | 'none') => {
     const peaks = found.get(name)!.map(({ peakMB }) => peakMB);
     return peaks.every((peak) => peak !== undefined) ? median(peaks) : undefined;
@@ -144,7 +120,16 @@ export async function run(words: readonly string[]): Promise<Report> {
   for (const from of skeletonCases()) {
     if (!chosen.includes(from.model)) continue;
     const root = mkdtempSync(join(tmpdir(), 'espalier-bench-'));
-    const served = await serve(root);
+    let tell: (said: string) => void = () => undefined;
+    const served = await serve(root, {}, (said) => tell(said));
+    const open: Open = async (engine) => {
+      const said = new Promise<string>((resolve) => {
+        tell = resolve;
+      });
+      const query = new URLSearchParams({ engine, network: from.model });
+      const { said: ms, peakMB } = await visit(`${served.url}/cold.html?${query}`, said);
+      return { ms: Number(ms), peakMB };
+    };
     try {
       const { unwritten } = await writeForAll(from, root);
       for (const name of engineNames) await writeDriver(root, name);
@@ -153,7 +138,7 @@ export async function run(words: readonly string[]): Promise<Report> {
         '<!doctype html><title>cold</title><body><script type="module" src="cold.js"></script>';
       writeFileSync(join(root, 'cold.html'), html);
       const names = engineNames.filter((name) => !unwritten.has(name));
-      const compared = await compare(served.url, from.model, names);
+      const compared = await compare(from.model, names, open);
       rows.push(...compared.rows);
       bars.push(...compared.bars);
     } finally {

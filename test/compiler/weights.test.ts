@@ -84,10 +84,18 @@ t.test('the program says where weights go, and they fit', async (t) => {
       layer(() => 1),
       { weights: format, exact: true },
     );
-    const { byteOffset, bytes } = program.weights;
+    const { bytes, parts } = program.weights;
     t.equal(bytes, weights.length, `${format}: as long as the file`);
-    t.ok(byteOffset + bytes <= 65536 * program.pages, `${format}: inside of memory`);
-    t.equal(program.load.length > 0, format !== 'f32', `${format}: unpacked only where packed`);
+    t.equal(
+      parts.reduce((sum, part) => sum + part.bytes, 0),
+      bytes,
+      `${format}: and so are its parts`,
+    );
+    for (const part of parts)
+      t.ok(part.byteOffset + part.bytes <= 65536 * program.pages, `${format}: inside of memory`);
+    const unpacks = parts.some(({ unpack }) => unpack.length > 0);
+    t.equal(unpacks, format !== 'f32', `${format}: unpacked only where packed`);
+    t.equal(parts.at(-1)?.ready, program.run.length, `${format}: in the end all steps are ready`);
   }
 });
 

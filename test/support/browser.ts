@@ -1,9 +1,10 @@
 // Verbs for tests in a browser: start Chromium, serve a folder, open a page and collect its complaints.
 
-import { createReadStream, existsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize, sep } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { findChromium } from '../../scripts/chromium.mjs';
 
@@ -14,7 +15,8 @@ export const skipWithoutChromium = executablePath
   ? {}
   : { skip: 'no Chromium here (install it, or set CHROMIUM_PATH)' };
 
-const flags = [
+/** What every browser of the tests and benchmarks is started with. */
+export const flags = [
   '--disable-gpu',
   '--disable-quic',
   '--no-first-run',
@@ -46,12 +48,36 @@ export interface Served {
   close(): Promise<void>;
 }
 
-/** Serves a folder on a free port, as a static host would, with these headers on every response. */
+/** Contents of files, as they were when they were last asked for: a host on this machine should not be what is timed. */
+function createContents(): (file: string) => Buffer {
+  const held = new Map<string, { readonly mtimeMs: number; readonly content: Buffer }>();
+  return (file) => {
+    const { mtimeMs } = statSync(file);
+    const known = held.get(file);
+    if (known?.mtimeMs === mtimeMs) return known.content;
+    const content = readFileSync(file);
+    held.set(file, { mtimeMs, content });
+    return content;
+  };
+}
+
+/**
+ * Serves a folder on a free port, as a static host would, with these headers on every response.
+ *
+ * @param onPost Told what pages send.
+ */
 export async function serve(
   folder: string,
   headers: Readonly<Record<string, string>> = {},
+  onPost: (body: string) => void = () => undefined,
 ): Promise<Served> {
+  const contentOf = createContents();
   const server = createServer((request, response) => {
+    if (request.method === 'POST') {
+      text(request).then(onPost, () => undefined); // Whoever waits for it finds that it has not come.
+      response.writeHead(204, headers).end();
+      return;
+    }
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');
     const asked = normalize(join(folder, decodeURIComponent(pathname)));
     const file =
@@ -63,7 +89,7 @@ export async function serve(
     const type = mimeTypes[extname(file)] ?? 'application/octet-stream';
     const length = statSync(file).size;
     response.writeHead(200, { ...headers, 'content-type': type, 'content-length': length });
-    createReadStream(file, { highWaterMark: 2 ** 20 }).pipe(response);
+    response.end(contentOf(file));
   });
   await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
   // A server that listens on a port has an address of this kind.

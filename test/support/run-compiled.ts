@@ -1,6 +1,6 @@
 // Runs a compiled model in Node without the runtime: what `agrees` and the model tests compare.
 
-import { type Compiled, type CompileOptions, compile } from '@espalier/compiler';
+import { type Compiled, type CompileOptions, compile, placeWeights } from '@espalier/compiler';
 import { allocate, type Graph, type Tensor } from '@espalier/ir';
 import type { Port, Program, Step } from '@espalier/runtime';
 
@@ -34,12 +34,11 @@ export function start(
   const compiled = compile(graph, options);
   const { program, modules, weights } = compiled;
   const memory = new WebAssembly.Memory({ initial: program.pages, maximum: program.pages });
-  new Uint8Array(memory.buffer).set(weights, program.weights.byteOffset);
   const module = new WebAssembly.Module(modules[variant] as Uint8Array<ArrayBuffer>);
   const { exports } = new WebAssembly.Instance(module, { e: { m: memory } });
   const functions = exports as Record<string, (...addresses: number[]) => void>;
   const call = ([fn, ...addresses]: Step) => functions[`f${fn}`]!(...addresses);
-  program.load.forEach(call);
+  placeWeights(program, weights, memory, call);
   const infer = () => order(program).forEach(call);
   return {
     compiled,

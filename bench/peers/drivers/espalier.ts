@@ -8,7 +8,6 @@ export const driver: Driver = {
   async open({ network }, { inputs, outputs }) {
     // `write` of this engine made that module.
     const { default: model } = (await import(`${network}net.js`)) as { default: Model };
-    await model.load();
     return {
       async run(arrays) {
         const feeds = Object.fromEntries(inputs.map(({ name }, i) => [name, arrays[i]!]));

@@ -1,21 +1,23 @@
 // The story of a compilation: graph, better graph, calls, addresses, modules, program.
 
-import { createHash } from 'node:crypto';
 import { assert, type DType, type Graph } from '@espalier/ir';
 import type { Port, Program, Step } from '@espalier/runtime';
 import type { Profile } from './devices/profile.ts';
 import { profileOf } from './devices/profiles.ts';
 import type { Work } from './devices/work.ts';
-import { encodeWeights, type Packed, type WeightFile, type WeightFormat } from './emit/weights.ts';
+import type { WeightFormat } from './emit/pack.ts';
+import { placeParts, readyAfter } from './emit/place-parts.ts';
+import { encodeWeights, type PackedPlace, type WeightFile } from './emit/weights.ts';
 import { optimise } from './pipeline.ts';
 import { aligned, placeBuffers } from './plan/arena.ts';
 import { lifetimes } from './plan/lifetimes.ts';
-import type { Address, Buffer } from './plan/view.ts';
+import type { Address } from './plan/view.ts';
 import { calibrate } from './quantise/calibrate.ts';
 import { quantise } from './quantise/quantise.ts';
 import { syntheticSamples } from './quantise/synthetic.ts';
 import { load, type Sample } from './run-program.ts';
 import type { KernelPick } from './targets/wasm/choose.ts';
+import { digestRounds } from './targets/wasm/digest.ts';
 import { createLinker } from './targets/wasm/link.ts';
 import { lower, type PortBuffer } from './targets/wasm/lower.ts';
 import { unpackOffsets, unpackWeights } from './targets/wasm/unpack.ts';
@@ -78,6 +80,7 @@ const optimisedOf = (source: Graph | (() => Graph), { exact }: CompileOptions): 
 /** The reads past a buffer's end that kernels may make. */
 const readSlack = 64;
 const pageBytes = 65536;
+const digestBytes = 64;
 
 /** The type of a port: codes never leave a program. */
 function portDType(dtype: DType): Port['dtype'] {
@@ -134,53 +137,47 @@ function compileOptimised(graphs: readonly Graph[], options: CompileOptions): re
     all.map(({ constants }) => constants),
     weights,
   );
-  const sha256 = digestOf(file.bytes);
-  return all.map((lowered, i) => assemble(lowered, file, file.packed[i]!, sha256, threads));
-}
-
-/** Node digests less than 2 GiB at once. */
-const mostAtOnce = 1 << 30;
-
-function digestOf(bytes: Uint8Array): string {
-  const hash = createHash('sha256');
-  for (let at = 0; at < bytes.length; at += mostAtOnce)
-    hash.update(bytes.subarray(at, at + mostAtOnce));
-  return hash.digest('hex');
+  return all.map((lowered, i) => assemble(lowered, file, file.packed[i]!, threads));
 }
 
 /** Gives everything its address. */
 function assemble(
   { graph, calls, inputs, outputs, groups }: Lowered,
   file: WeightFile,
-  packed: readonly Packed[],
-  sha256: string,
+  packed: readonly PackedPlace[],
   threads: number,
 ): Compiled {
   const ports = [...inputs, ...outputs].map(({ buffer }) => buffer);
   const arena = placeBuffers(lifetimes(calls, ports, groups));
 
-  // Unpacked weights, then the file, whose packed part may lie under the arena: it is read before that is used.
-  const offsets = new Map<Buffer, number>();
-  let unpackedBytes = 0;
-  for (const { buffer } of packed) {
-    offsets.set(buffer, unpackedBytes);
-    unpackedBytes += aligned(buffer.bytes);
-  }
-  for (const [buffer, offset] of file.plain) offsets.set(buffer, unpackedBytes + offset);
-  const arenaStart = aligned(unpackedBytes + file.plainBytes);
+  // Constants, then what inferences write, then a place for one part of the file after the other to be unpacked from.
+  const places = placeParts(file, packed, calls);
+  const { offsets, needs } = places;
+  const arenaStart = places.bytes;
   for (const [buffer, offset] of arena.offsets) offsets.set(buffer, arenaStart + offset);
-  const bytes = Math.max(arenaStart + arena.bytes, unpackedBytes + file.bytes.length) + readSlack;
+  const staging = arenaStart + aligned(arena.bytes);
+  const partOffset = (part: number) => places.parts[part] ?? staging;
+  const stagingBytes = file.parts.reduce(
+    (most, { bytes }, part) => (places.parts[part] === undefined ? Math.max(most, bytes) : most),
+    0,
+  );
+  const digestOffset = staging + aligned(stagingBytes);
+  const bytes = digestOffset + digestBytes + readSlack;
 
   const linker = createLinker();
   const resolve = ({ buffer, byteOffset }: Address): number =>
     (offsets.get(buffer) ?? arenaStart) + byteOffset;
-  const load = packed.map((part): Step => {
-    const to = offsets.get(part.buffer)!;
-    const codes = unpackedBytes + part.fileOffset;
-    if (part.kind === 'offsets')
-      return [linker.add(unpackOffsets(part)).fn, codes, offsets.get(part.counts)!, to];
-    return [linker.add(unpackWeights(part)).fn, codes, unpackedBytes + part.scalesOffset, to];
-  });
+  const digest = linker.add(digestRounds).fn;
+  const unpack = file.parts.map((): Step[] => []);
+  for (const one of packed) {
+    const to = offsets.get(one.buffer)!;
+    const from = partOffset(one.part) + one.byteOffset;
+    unpack[one.part]!.push(
+      one.kind === 'offsets'
+        ? [linker.add(unpackOffsets(one)).fn, from, offsets.get(one.counts)!, to]
+        : [linker.add(unpackWeights(one)).fn, from + one.codesOffset, from, to],
+    );
+  }
   const linked = calls.map((call) => ({ call, ...linker.add(call) }));
   const run = linked.map(({ fn, call }): Step => [fn, ...call.args.map(resolve)]);
   const pages = Math.ceil(bytes / pageBytes);
@@ -199,11 +196,16 @@ function assemble(
       outputs: outputs.map(port),
       pages,
       weights: {
-        byteOffset: unpackedBytes,
         bytes: file.bytes.length,
-        sha256,
+        digest: { fn: digest, byteOffset: digestOffset },
+        parts: file.parts.map(({ bytes, digest }, part) => ({
+          bytes,
+          byteOffset: partOffset(part),
+          digest,
+          unpack: unpack[part]!,
+          ready: readyAfter(part, needs),
+        })),
       },
-      load,
       run,
       ...(groups.length > 0 && { parallel: { threads, groups } }),
     },
@@ -211,8 +213,8 @@ function assemble(
     weights: file.bytes,
     report: {
       arenaBytes: arena.bytes,
-      weightBytes: unpackedBytes + file.plainBytes,
-      functions: new Set([...load, ...run].map(([fn]) => fn)).size,
+      weightBytes: arenaStart,
+      functions: new Set([...unpack.flat(), ...run].map(([fn]) => fn)).size,
       steps: calls.map(({ label }) => label),
       work: linked.map(({ call, tally }) => workOf(call, tally)),
       graph,

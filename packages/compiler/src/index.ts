@@ -22,11 +22,11 @@ export {
 export { type ProfileName, profileNames, profileOf } from './devices/profiles.ts';
 export { type Caches, type SimdModule, simdModules, type Work } from './devices/work.ts';
 export { type CodeUrls, type FileUrls, modelType, moduleText } from './emit/module.ts';
-export type { WeightFormat } from './emit/weights.ts';
+export type { WeightFormat } from './emit/pack.ts';
 export { applyPass, type Pass } from './pass.ts';
 export { optimise, pipeline } from './pipeline.ts';
 export { calibrate } from './quantise/calibrate.ts';
 export type { Statistics } from './quantise/codes.ts';
 export { quantise } from './quantise/quantise.ts';
-export { load, type Run, type Sample } from './run-program.ts';
+export { load, placeWeights, type Run, type Sample } from './run-program.ts';
 export type { KernelPick } from './targets/wasm/choose.ts';

@@ -23,7 +23,6 @@ export type Run = (inputs: Sample) => Readonly<Record<string, Tensor>>;
  */
 export function load({ program, modules, weights }: Runnable, code = modules.plain): Run {
   const memory = new WebAssembly.Memory({ initial: program.pages });
-  new Uint8Array(memory.buffer).set(weights, program.weights.byteOffset);
   const module = new WebAssembly.Module(code as Uint8Array<ArrayBuffer>);
   const { exports } = new WebAssembly.Instance(module, { e: { m: memory } });
   const functions = exports as Record<string, (...addresses: number[]) => void>;
@@ -32,7 +31,7 @@ export function load({ program, modules, weights }: Runnable, code = modules.pla
     const count = shape.reduce((product, extent) => product * extent, 1);
     return new (dtype === 'f32' ? Float32Array : Int32Array)(memory.buffer, byteOffset, count);
   };
-  program.load.forEach(call);
+  placeWeights(program, weights, memory, call);
   return (inputs) => {
     for (const port of program.inputs) words(port).set(inputs[port.name]!.data);
     program.run.forEach(call);
@@ -45,4 +44,19 @@ export function load({ program, modules, weights }: Runnable, code = modules.pla
       }),
     );
   };
+}
+
+/** Puts the weights file where it belongs, and unpacks it. */
+export function placeWeights(
+  { weights: { parts } }: Program,
+  file: Uint8Array,
+  memory: WebAssembly.Memory,
+  call: (step: Step) => void,
+): void {
+  let at = 0;
+  for (const { bytes, byteOffset, unpack } of parts) {
+    new Uint8Array(memory.buffer).set(file.subarray(at, at + bytes), byteOffset);
+    unpack.forEach(call);
+    at += bytes;
+  }
 }

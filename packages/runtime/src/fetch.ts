@@ -1,6 +1,6 @@
 // Gets bytes from a URL: over the network, or from the disk where there is a Node to read it.
 
-import { badWeights, noFile } from './errors.ts';
+import { noFile } from './errors.ts';
 
 /** What Node and its likes offer in place of a static import, which bundlers would stumble over. */
 interface NodeProcess {
@@ -32,36 +32,53 @@ export async function open(
   return response;
 }
 
+/** Bytes that are asked for at once: what a read returns is put where it belongs before the next. */
+const readBytes = 1 << 22;
+
 /**
- * Fetches a file of exactly `target.length` bytes into `target`.
+ * Hands over the bytes of a file as they arrive, until `take` has all that it wants. They are only good until the next
+ * ones come.
  *
- * @throws {EspalierError} NO_FILE, BAD_WEIGHTS
+ * @throws {EspalierError} NO_FILE
  */
 export async function receive(
   url: string | URL,
-  target: Uint8Array,
+  source: Response | Uint8Array<ArrayBuffer>,
   signal: AbortSignal,
-  onBytes: (loadedBytes: number) => void,
+  take: (chunk: Uint8Array<ArrayBuffer>) => boolean,
 ): Promise<void> {
-  const source = await open(url, signal);
-  let loaded = 0;
-  const take = (chunk: Uint8Array) => {
-    if (loaded + chunk.length > target.length) throw badWeights(`${url}`);
-    target.set(chunk, loaded);
-    loaded += chunk.length;
-    onBytes(loaded);
-  };
-  if (source instanceof Uint8Array) take(source);
-  else if (source.body) {
-    const reader = source.body.getReader();
-    for (;;) {
-      const { done, value } = await reader.read().catch((cause: unknown) => {
-        signal.throwIfAborted();
-        throw noFile(`${url}`, 'broke off', cause);
-      });
-      if (done) break;
-      take(value);
-    }
+  if (source instanceof Uint8Array) {
+    take(source);
+    return;
   }
-  if (loaded < target.length) throw badWeights(`${url}`);
+  if (!source.body) return;
+  const read = readerOf(source.body);
+  for (;;) {
+    const { done, value } = await read().catch((cause: unknown) => {
+      signal.throwIfAborted();
+      throw noFile(`${url}`, 'broke off', cause);
+    });
+    if (done || take(value)) return;
+  }
+}
+
+type Chunk = ReadableStreamReadResult<Uint8Array<ArrayBuffer>>;
+
+/** Reads into one and the same piece of memory, where streams of bytes can. */
+function readerOf(body: ReadableStream<Uint8Array<ArrayBuffer>>): () => Promise<Chunk> {
+  let reader: ReadableStreamBYOBReader;
+  try {
+    reader = body.getReader({ mode: 'byob' });
+  } catch {
+    // Not a stream of bytes, or an engine without them.
+    const each = body.getReader();
+    return () => each.read();
+  }
+  let memory = new ArrayBuffer(readBytes);
+  return async () => {
+    const { done, value } = await reader.read(new Uint8Array(memory));
+    if (done || !value) return { done: true, value: undefined };
+    memory = value.buffer;
+    return { done, value };
+  };
 }

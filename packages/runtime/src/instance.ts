@@ -1,10 +1,10 @@
 // Brings a program to life: memory, the module that this engine takes, and unpacked weights.
 
+import { createArrival } from './arrival.ts';
 import { badCode, badWeights, EspalierError, noMemory, noSimd } from './errors.ts';
 import { open, receive } from './fetch.ts';
 import { relaxedProbe, simdProbe } from './probes.ts';
 import type { Program, Step } from './program.ts';
-import { sha256 } from './sha256.ts';
 
 /** Where the files of a program are. */
 export interface Files {
@@ -34,19 +34,32 @@ export interface Instance {
   stop(): void;
 }
 
-/** Makes a program run; `threads` is how many the caller asks for, if he does. */
-export type Start = (
-  program: Program,
-  files: Files,
-  signal: AbortSignal,
-  onProgress: (progress: Progress) => void,
-  threads?: number,
-) => Promise<Instance>;
+/** What a start is given. */
+export interface StartOptions {
+  readonly signal: AbortSignal;
+  onProgress(progress: Progress): void;
+  /**
+   * Asked once, before weights are there: whether it has written the inputs of a first inference, which is then computed
+   * while they arrive.
+   */
+  begin(memory: ArrayBuffer): boolean;
+  /** How many threads the caller asks for, if he does. */
+  readonly threads?: number | undefined;
+}
+
+/** Makes a program run. */
+export type Start = (program: Program, files: Files, options: StartOptions) => Promise<Instance>;
 
 const pageBytes = 65536;
 
+/** Rounds of the warm-up of each function: microseconds, and enough for V8 on every processor. */
+const warmUpRounds = 16384;
+
+/** What fraction of a first inference is done when a fraction of the weights is there: its work is in the second half. */
+const paceOf = (loaded: number): number => 2 * loaded - 1;
+
 /**
- * Fetches, compiles, verifies and unpacks.
+ * Fetches, compiles, verifies and unpacks; with that, computes a first inference if one has begun.
  *
  * @param share Changes the module's bytes so that it takes shared memory, which it then gets.
  * @throws {EspalierError} NO_SIMD, NO_MEMORY, NO_FILE, BAD_CODE, BAD_WEIGHTS
@@ -54,42 +67,54 @@ const pageBytes = 65536;
 export async function instantiate(
   program: Program,
   files: Files,
-  signal: AbortSignal,
-  onProgress: (progress: Progress) => void,
+  { signal, onProgress, begin }: StartOptions,
   share?: (module: Uint8Array<ArrayBuffer>) => void,
 ): Promise<Instance> {
+  const { pages, weights, run } = program;
+  // First, since it takes longest.
+  const opened = open(files.weights, signal);
+  // Whoever waits for it is told; until then other failures may come first.
+  opened.catch(() => {});
   if (typeof WebAssembly !== 'object' || !WebAssembly.validate(simdProbe)) throw noSimd();
-  const { pages } = program;
+  const code = WebAssembly.validate(relaxedProbe) ? files.relaxed : files.plain;
+  const compiling = compile(code, signal, share);
+  compiling.catch(() => {});
   let memory: WebAssembly.Memory;
   try {
     memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: !!share });
   } catch (cause) {
     throw noMemory(pages * pageBytes, cause);
   }
-  const { byteOffset, bytes, sha256: digest } = program.weights;
-  const target = new Uint8Array(memory.buffer, byteOffset, bytes);
-  const [module] = await Promise.all([
-    compile(WebAssembly.validate(relaxedProbe) ? files.relaxed : files.plain, signal, share),
-    receive(files.weights, target, signal, (loadedBytes) =>
-      onProgress({ loadedBytes, totalBytes: bytes }),
-    ),
-  ]);
-  // Shared bytes are not taken where digests are made.
-  if ((await sha256(share ? target.slice() : target)) !== digest)
-    throw badWeights(`${files.weights}`);
+  const module = await compiling;
   const { exports } = await WebAssembly.instantiate(module, { e: { m: memory } });
+  // The compiler exports nothing but functions of numbers, and the rounds of their warm-up.
+  const { w, ...functions } = exports as Record<string, (...addresses: number[]) => void>;
+  const rounds = w as unknown as WebAssembly.Global<'i32'>;
+  for (const name in functions) {
+    rounds.value = warmUpRounds;
+    functions[name]!();
+  }
+  const step = ([fn, ...addresses]: Step) => functions[`f${fn}`]!(...addresses);
+  const source = await opened;
+  const began = begin(memory.buffer);
+  const arrival = createArrival(weights, `${files.weights}`, memory, step);
+  let done = 0;
+  let loadedBytes = 0;
+  await receive(files.weights, source, signal, (chunk) => {
+    loadedBytes += chunk.length;
+    onProgress({ loadedBytes, totalBytes: weights.bytes });
+    arrival.take(chunk);
+    if (began) {
+      // A little behind each piece, so that the next ones keep coming, and only once functions have their best code.
+      const most = Math.min(arrival.ready, paceOf(loadedBytes / weights.bytes) * run.length);
+      while (done < most) step(run[done++]!);
+    }
+    return arrival.isComplete;
+  });
+  if (!arrival.isComplete) throw badWeights(`${files.weights}`);
   signal.throwIfAborted();
-  // The compiler exports nothing but functions of numbers.
-  const functions = exports as Record<string, (...addresses: number[]) => void>;
-  const instance: Instance = {
-    memory,
-    module,
-    infer: () => program.run.forEach(instance.step),
-    stop() {},
-    step: ([fn, ...addresses]) => functions[`f${fn}`]!(...addresses),
-  };
-  program.load.forEach(instance.step);
-  return instance;
+  while (began && done < run.length) step(run[done++]!);
+  return { memory, module, step, infer: () => run.forEach(step), stop() {} };
 }
 
 /** Compiles while the bytes arrive, where the server names their type and the engine can. */

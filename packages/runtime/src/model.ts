@@ -2,7 +2,7 @@
 
 import { disposed } from './errors.ts';
 import { type Files, type Instance, instantiate, type Progress, type Start } from './instance.ts';
-import { feed, fetchOutputs } from './ports.ts';
+import { checkInputs, feed, fetchOutputs } from './ports.ts';
 import type { PortDType, Program } from './program.ts';
 import { shareLoad } from './share-load.ts';
 
@@ -65,8 +65,9 @@ export interface Model<S extends Signature = Signature> {
    */
   load(options?: LoadOptions): Promise<void>;
   /**
-   * Computes the outputs, on the calling thread; loads first if that was not done. Loaded, it reads
-   * its inputs before it returns, so that their arrays may be written again at once.
+   * Computes the outputs, on the calling thread; loads first if that was not done, and then computes layers while
+   * the weights of the next ones arrive. Loaded, it reads its inputs before it returns, so that their arrays may be
+   * written again at once.
    *
    * @throws {EspalierError} BAD_INPUT, and what `load` throws
    */
@@ -91,10 +92,23 @@ export function createModel<S extends Signature = Signature>(
   let instance: Instance | undefined;
   let gone = false;
   let threads: number | undefined;
+  /** Inputs of a run that waits for the load, to be computed along with it; then with their outputs. */
+  let first: { readonly inputs: Inputs; outputs?: Outputs } | undefined;
   const load = shareLoad(async (signal, onProgress) => {
-    const loaded = await start(program, source, signal, onProgress, threads);
-    if (gone) loaded.stop();
-    else instance = loaded;
+    let early: typeof first;
+    const begin = (memory: ArrayBuffer): boolean => {
+      early = first;
+      if (early) feed(program.inputs, early.inputs, memory);
+      return !!early;
+    };
+    try {
+      const loaded = await start(program, source, { signal, onProgress, begin, threads });
+      if (early) early.outputs = fetchOutputs(program.outputs, loaded.memory.buffer);
+      if (gone) loaded.stop();
+      else instance = loaded;
+    } finally {
+      first = undefined;
+    }
   });
 
   const model = {
@@ -106,7 +120,14 @@ export function createModel<S extends Signature = Signature>(
       if (gone) throw disposed();
     },
     async run(inputs: Inputs) {
-      if (!instance) await model.load();
+      if (gone) throw disposed();
+      checkInputs(program.inputs, inputs);
+      if (!instance) {
+        const own: typeof first = { inputs };
+        first ??= own;
+        await model.load();
+        if (own.outputs) return own.outputs;
+      }
       const { memory, infer } = instance ?? raise();
       feed(program.inputs, inputs, memory.buffer);
       infer();
@@ -122,8 +143,7 @@ export function createModel<S extends Signature = Signature>(
   return model as unknown as Model<S>;
 }
 
-const instantiateAlone: Start = (program, files, signal, onProgress) =>
-  instantiate(program, files, signal, onProgress);
+const instantiateAlone: Start = (program, files, options) => instantiate(program, files, options);
 
 function raise(): never {
   throw disposed();

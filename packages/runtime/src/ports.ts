@@ -12,11 +12,11 @@ const words = (port: Port, memory: ArrayBuffer) =>
   new (port.dtype === 'f32' ? Float32Array : Int32Array)(memory, port.byteOffset, count(port));
 
 /**
- * Checks the inputs and writes them into memory.
+ * Whether these are the inputs, as many elements as they should have.
  *
  * @throws {EspalierError} BAD_INPUT
  */
-export function feed(ports: readonly Port[], inputs: unknown, memory: ArrayBuffer): void {
+export function checkInputs(ports: readonly Port[], inputs: unknown): void {
   const given = (inputs ?? {}) as Readonly<Record<string, unknown>>;
   const names = ports.map(({ name }) => name);
   for (const name of Object.keys(given))
@@ -30,8 +30,16 @@ export function feed(ports: readonly Port[], inputs: unknown, memory: ArrayBuffe
         `input ${port.name} must be ${wanted.name} of ${count(port)} = [${port.shape}], not ${show(data)}`,
       );
   }
+}
+
+/** Writes inputs, which have been checked, into memory. */
+export function feed(
+  ports: readonly Port[],
+  inputs: Readonly<Record<string, ArrayLike<number>>>,
+  memory: ArrayBuffer,
+): void {
   for (const port of ports) {
-    const data = given[port.name] as Float32Array | Int32Array | Uint8Array;
+    const data = inputs[port.name]!;
     words(port, memory).set(port.dtype === 'bool' ? Int32Array.from(data, truth) : data);
   }
 }

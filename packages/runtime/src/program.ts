@@ -15,6 +15,26 @@ export interface Port {
 /** Calls export `f<fn>` of the module with byte addresses. */
 export type Step = readonly [fn: number, ...addresses: number[]];
 
+/** A run of the weights file, of whole rounds of the digest: verified, and then of use, before the next one is there. */
+export interface WeightPart {
+  readonly bytes: number;
+  /** Where it is put; others may be put there once it is unpacked. */
+  readonly byteOffset: number;
+  readonly digest: readonly number[];
+  /** Steps that unpack it. */
+  readonly unpack: readonly Step[];
+  /** How many steps of an inference need nothing that follows. */
+  readonly ready: number;
+}
+
+/** The weights file: constants in the order in which inferences read them. */
+export interface Weights {
+  readonly bytes: number;
+  /** The function that writes the digest of a part, 16 bytes, to a place of its own. */
+  readonly digest: { readonly fn: number; readonly byteOffset: number };
+  readonly parts: readonly WeightPart[];
+}
+
 /** A compiled model for the `wasm` executor. */
 export interface Program {
   readonly executor: 'wasm';
@@ -22,14 +42,7 @@ export interface Program {
   readonly outputs: readonly Port[];
   /** Size of linear memory, in 64 KiB pages. */
   readonly pages: number;
-  /** The weights file: copied to `byteOffset` before the `load` steps unpack it. */
-  readonly weights: {
-    readonly byteOffset: number;
-    readonly bytes: number;
-    readonly sha256: string;
-  };
-  /** Run once, after the weights are in memory. */
-  readonly load: readonly Step[];
+  readonly weights: Weights;
   /** Run for each inference, in this order on one thread. */
   readonly run: readonly Step[];
   /** What several threads may share, if the model was compiled for them. */

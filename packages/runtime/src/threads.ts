@@ -18,14 +18,15 @@ function share(module: Uint8Array<ArrayBuffer>): void {
     }
 }
 
-const start: Start = async (program, files, signal, onProgress, wanted = Infinity) => {
-  const count = Math.min(wanted, program.parallel?.threads ?? 1, mostThreads());
+const start: Start = async (program, files, options) => {
+  const { signal, threads = Infinity } = options;
+  const count = Math.min(threads, program.parallel?.threads ?? 1, mostThreads());
   const { thread } = files;
-  if (!(count > 1 && thread)) return instantiate(program, files, signal, onProgress);
+  if (!(count > 1 && thread)) return instantiate(program, files, options);
   // They start while files are on their way.
   const helpers = Array.from({ length: Math.ceil(count) - 1 }, () => startHelper(thread));
   try {
-    const instance = await instantiate(program, files, signal, onProgress, share);
+    const instance = await instantiate(program, files, options, share);
     const helped = await withHelpers(instance, program, helpers);
     signal.throwIfAborted();
     return helped;

@@ -29,7 +29,7 @@ export function subjectOf(
   { program, modules, weights, report }: Compiled,
   keepsWeights: boolean,
 ): Subject {
-  const { run, load, pages, inputs } = program;
+  const { run, pages, inputs } = program;
   return {
     id,
     manner,
@@ -38,11 +38,14 @@ export function subjectOf(
     ...(keepsWeights && { file: weights }),
     program: {
       run,
-      load,
       timed: run.map((_, step) => step),
       pages,
       inputs: inputs.map(({ byteOffset, shape }) => [byteOffset, elementsOf(shape)]),
-      weights: [program.weights.byteOffset, program.weights.bytes],
+      weights: program.weights.parts.map(({ byteOffset, bytes, unpack }) => ({
+        byteOffset,
+        bytes,
+        unpack,
+      })),
     },
   };
 }

@@ -8,10 +8,13 @@ export interface TimedProgram {
   /** Places of the inputs, `[byte offset, elements]`. */
   readonly inputs: readonly (readonly [byteOffset: number, elements: number])[];
   readonly pages: number;
-  /** Where the weights lie: random as well, unless a file comes along. */
-  readonly weights: readonly [byteOffset: number, bytes: number];
-  /** Calls that unpack the file. */
-  readonly load: readonly (readonly number[])[];
+  /** Where the parts of the weights file are put: random as well, unless it comes along. */
+  readonly weights: readonly {
+    readonly byteOffset: number;
+    readonly bytes: number;
+    /** Calls that unpack the part. */
+    readonly unpack: readonly (readonly number[])[];
+  }[];
 }
 
 /** What is timed of it: each step on its own, over and over, or all of them in order. */
@@ -83,12 +86,15 @@ export async function timeProgram(
   const { exports } = await WebAssembly.instantiate(module, { e: { m: memory } });
   // The compiler exports nothing but functions of numbers.
   const functions = exports as Record<string, (...addresses: number[]) => void>;
-  const [offset, bytes] = program.weights;
   const call = ([fn, ...addresses]: readonly number[]) => functions[`f${fn}`]!(...addresses);
-  if (file) {
-    new Uint8Array(memory.buffer).set(file, offset);
-    program.load.forEach(call);
-  } else fill(new Float32Array(memory.buffer, offset, bytes >> 2), 0.05);
+  let read = 0;
+  for (const { byteOffset, bytes, unpack } of program.weights) {
+    if (file) {
+      new Uint8Array(memory.buffer).set(file.subarray(read, read + bytes), byteOffset);
+      unpack.forEach(call);
+    } else fill(new Float32Array(memory.buffer, byteOffset, bytes >> 2), 0.05);
+    read += bytes;
+  }
   for (const [at, elements] of program.inputs)
     fill(new Float32Array(memory.buffer, at, elements), 1);
   const steps = program.run.map(([fn, ...addresses]) => {

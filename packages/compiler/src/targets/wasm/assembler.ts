@@ -16,6 +16,7 @@ import {
   vectorOpcodes,
 } from './opcodes.ts';
 import { createTally, type Epilogue, type Tally } from './tally.ts';
+import { warmUpBegin, warmUpEnd } from './warm-up.ts';
 
 /** Appends code: a value (leaves one on the stack) or a statement (leaves none). */
 export type Expr = () => void;
@@ -354,7 +355,9 @@ export function assemble(
     header.leb(count);
     header.u8(typeCodes[type]);
   }
+  header.bytes(warmUpBegin);
   header.bytes(code.finish());
+  header.bytes(warmUpEnd);
   header.u8(0x0b);
   return { params, bytes: header.finish(), tally: tally.finish() };
 }

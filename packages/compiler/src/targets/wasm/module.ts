@@ -4,7 +4,8 @@ import type { FunctionBody } from './assembler.ts';
 import { type ByteWriter, createWriter } from './bytes.ts';
 
 /**
- * Encodes a module that imports its memory as `e.m` and exports the functions as `f0`, `f1`, ….
+ * Encodes a module that imports its memory as `e.m` and exports the functions as `f0`, `f1`, …, and the rounds of
+ * their warm-up as `w`.
  *
  * @param pages Smallest memory that it may be given, in 64 KiB pages.
  * @param bounded Whether that is its largest size too, as shared memory demands.
@@ -46,8 +47,11 @@ export function encodeModule(
     s.leb(functions.length);
     for (const f of functions) s.leb(arities.indexOf(f.params));
   });
+  section(6, (s) => s.bytes([1, 0x7f, 1, 0x41, 0, 0x0b])); // one mutable i32, 0
   section(7, (s) => {
-    s.leb(functions.length);
+    s.leb(functions.length + 1);
+    s.text('w');
+    s.bytes([3, 0]);
     functions.forEach((_, index) => {
       s.text(`f${index}`);
       s.u8(0);

@@ -1,6 +1,6 @@
 // Load-time functions: weights stored with fewer bits become f32, and what kernels want made of them.
 
-import type { PackedOffsets, PackedWeights } from '../../emit/weights.ts';
+import type { PackedOffsets, PackedWeights } from '../../emit/pack.ts';
 import type { Assembler, Expr, Local } from './assembler.ts';
 import type { Preparation } from './kernel.ts';
 import type { Routine } from './link.ts';
