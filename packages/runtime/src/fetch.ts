@@ -58,7 +58,12 @@ export async function receive(
       signal.throwIfAborted();
       throw noFile(`${url}`, 'broke off', cause);
     });
-    if (done || take(value)) return;
+    if (done) return;
+    if (take(value)) {
+      // Nobody waits for the end, but without anybody who asks for it the request counts as broken off.
+      read().catch(() => {});
+      return;
+    }
   }
 }
 
