@@ -29,8 +29,8 @@ const lanes = [
 
 type Title = (typeof lanes)[number]['title'];
 
-const rounds = 6;
-const runsARound = 5;
+const rounds = 10;
+const runsARound = 4;
 
 /** Outputs that differ more from those in floats are those of another network. */
 const tolerance = 0.05;
