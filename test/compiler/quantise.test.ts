@@ -117,6 +117,22 @@ for (const [name, layers] of Object.entries(networks))
     );
   });
 
+t.test('the two planes of a picture are written side by side', async (t) => {
+  const written = caseOf(({ b, constant, input }) => {
+    const x = input(2, 3, 9, 11);
+    const y = b.scalar('relu', b.conv(x, constant(16, 3, 3, 3), constant(16), sliding));
+    return b.conv(y, constant(7, 16, 3, 3), constant(7), sliding);
+  });
+  const ops = isNear(t, written, 'a picture', 0.05);
+  t.ok(ops.includes('concat u8'), 'there are two planes');
+  const options = { precision: 'int8', samples: [written.inputs] } as const;
+  const { steps } = start(written.graph, options).compiled.report;
+  t.notOk(
+    steps.some((step) => step.startsWith('concat')),
+    'neither is copied',
+  );
+});
+
 t.test('random graphs give what their quantised graphs say', async (t) => {
   for (let seed = 1; seed <= 60; seed++) {
     const { graph, inputs } = randomGraph(seed, 14);

@@ -36,6 +36,12 @@ export function isSamePadded(op: PeerOp): boolean {
  * @param explicit Whether the format can say the pads of this op.
  */
 export function padBefore(graph: PeerGraph, explicit: (op: PeerOp) => boolean): PeerGraph {
+  // Beside what a rectifier left, zeros are no greater than any element, and every engine has that op.
+  const rectified = new Set(
+    graph.ops.flatMap(({ activation, output }) =>
+      activation?.kind === 'relu' || activation?.kind === 'relu6' ? [output] : [],
+    ),
+  );
   const ops = graph.ops.flatMap((op): PeerOp[] => {
     const windowed = windowOf(op);
     const none = windowed?.window.pads.every((n) => n === 0);
@@ -46,7 +52,7 @@ export function padBefore(graph: PeerGraph, explicit: (op: PeerOp) => boolean): 
     const [x, ...others] = op.inputs;
     const [n, h, w, c] = x!.shape as [number, number, number, number];
     const margins: PeerTensor = { shape: [n, h + top + bottom, w + left + right, c] };
-    const value = op.attrs.kind === 'maxPool' ? -3.4e38 : 0;
+    const value = op.attrs.kind === 'maxPool' && !rectified.has(x!) ? -3.4e38 : 0;
     const before = [0, top, left, 0];
     const after = [0, bottom, right, 0];
     // The same op with other pads.

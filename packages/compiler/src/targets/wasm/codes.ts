@@ -1,6 +1,7 @@
 // Codes, bytes in memory, to and from lanes of 32 bits.
 
 import type { Assembler, Expr, Local } from './assembler.ts';
+import { addressOf } from './walk.ts';
 
 /** Value: up to four codes `step` bytes apart, as i32 lanes; step 0 repeats one. */
 export function loadCodes(
@@ -43,9 +44,9 @@ export function storeCodes(
   if (step !== 1)
     return asm.seq(
       ...Array.from({ length: lanes }, (_, lane) => {
-        const value = asm.lane('i32x4.extract_lane', lane % 4, (lane < 4 ? first : second).get);
-        const address = asm.op('i32.add', to.get, asm.i32(byteOffset + step * lane));
-        return asm.store('i32.store8', address, value);
+        const [address, offset] = addressOf(asm, to.get, byteOffset + step * lane);
+        const vector = (lane < 4 ? first : second).get;
+        return asm.storeLane('v128.store8_lane', address, vector, 4 * (lane % 4), offset);
       }),
     );
   return asm.seq(

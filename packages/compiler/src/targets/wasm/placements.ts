@@ -33,8 +33,9 @@ export function findPlacements(context: PlacementContext): Map<OpNode, Placement
   const placements = new Map<OpNode, Placement>();
   for (const concat of chosen.keys()) {
     if (concat.op !== 'concat' || elementCount(concat.type.shape) === 0) continue;
-    // An epilogue would overwrite what other readers of the parts need; codes are stored in whole vectors.
-    if (concat.epilogue || elementBytes(concat.type.dtype) !== 4) continue;
+    // An epilogue would overwrite what other readers of the parts need.
+    if (concat.epilogue) continue;
+    const isCodes = elementBytes(concat.type.dtype) !== 4;
     const order = ownOrder(concat, chosen);
     if (!order) continue;
     const { axis } = concat.attrs as AttrsOf<'concat'>; // its op says so
@@ -46,6 +47,8 @@ export function findPlacements(context: PlacementContext): Map<OpNode, Placement
       if (part.kind !== 'op' || placements.has(part) || outputs.has(part)) continue;
       const kernel = chosen.get(part);
       if (!kernel || kernel.writesDense || elementCount(part.type.shape) === 0) continue;
+      // Most kernels store codes in whole vectors; maps store one by one.
+      if (isCodes && part.op !== 'map') continue;
       const own = ownOrder(part, chosen);
       if (own && String(own) !== String(order)) continue;
       if (!contains(room, marginIn(part, order))) continue;

@@ -38,6 +38,12 @@ export function loopsOf(
   return loops;
 }
 
+/** The same loops with the innermost one outside, where it would not fill a vector. */
+export function shortOutside(loops: readonly Loop[]): readonly Loop[] {
+  const inner = loops.at(-1);
+  return inner && inner.extent < 4 ? [inner, ...loops.slice(0, -1)] : loops;
+}
+
 /**
  * Statement: runs the body for every element of the loops, the pointers at its element. The body leaves
  * the pointers as they are; afterwards they are where `rewind` says: moved on past the outermost loop.
@@ -147,7 +153,7 @@ function runsOf(places: readonly number[]): Run[] {
 }
 
 /** Address and offset of a place: offsets of memory instructions are unsigned. */
-const addressOf = (asm: Assembler, pointer: Expr, bytes: number): [Expr, number] =>
+export const addressOf = (asm: Assembler, pointer: Expr, bytes: number): [Expr, number] =>
   bytes >= 0 ? [pointer, bytes] : [asm.op('i32.add', pointer, asm.i32(bytes)), 0];
 
 /** Value: lanes folded into all lanes. */

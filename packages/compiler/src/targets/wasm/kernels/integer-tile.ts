@@ -100,18 +100,27 @@ interface Product {
 const each = (pixels: number, vectors: number, visit: (pixel: number, vector: number) => Expr) =>
   Array.from({ length: pixels * vectors }, (_, i) => visit(Math.floor(i / vectors), i % vectors));
 
-/** One instruction for four outputs. */
+/**
+ * One instruction for four outputs. A sum is ready some cycles after it was added to: where a tile is small, two
+ * sums for each output take turns, so that none is waited for.
+ */
 function relaxedProduct(asm: Assembler, xPixelStep: number): Product {
-  const sums = Array.from({ length: 2 * integerTilePixels(asm) }, () => asm.v128Local());
+  const mostPixels = integerTilePixels(asm);
+  const sums = Array.from({ length: 2 * mostPixels }, () => asm.v128Local());
   const loaded = [asm.v128Local(), asm.v128Local()];
   const input = asm.v128Local();
   const sum = (pixel: number, vector: number) => sums[2 * pixel + vector]!;
+  const takeTurns = (pixels: number) => 2 * pixels <= mostPixels;
+  const other = (pixel: number, vector: number) => sum(pixel + mostPixels / 2, vector);
   return {
     sum,
     start: (bias, pixels, vectors) =>
       asm.seq(
         ...each(pixels, vectors, (pixel, vector) =>
-          sum(pixel, vector).set(asm.load('v128.load', bias.get, 16 * vector)),
+          asm.seq(
+            sum(pixel, vector).set(asm.load('v128.load', bias.get, 16 * vector)),
+            takeTurns(pixels) ? other(pixel, vector).set(asm.i32x4(0)) : asm.seq(),
+          ),
         ),
       ),
     step: (at, weights, i, pixels, vectors) =>
@@ -126,22 +135,24 @@ function relaxedProduct(asm: Assembler, xPixelStep: number): Product {
             input.set(
               asm.load('v128.load32_splat', ...offset(asm, at, pixel * xPixelStep + i * quad)),
             ),
-            ...loaded
-              .slice(0, vectors)
-              .map((local, vector) =>
-                sum(pixel, vector).set(
-                  asm.op(
-                    'i32x4.relaxed_dot_i8x16_i7x16_add_s',
-                    local.get,
-                    input.get,
-                    sum(pixel, vector).get,
-                  ),
-                ),
-              ),
+            ...loaded.slice(0, vectors).map((local, vector) => {
+              const total = (takeTurns(pixels) && i % 2 === 1 ? other : sum)(pixel, vector);
+              return total.set(
+                asm.op('i32x4.relaxed_dot_i8x16_i7x16_add_s', local.get, input.get, total.get),
+              );
+            }),
           ),
         ),
       ),
-    end: () => asm.seq(),
+    end: (_, pixels, vectors) =>
+      takeTurns(pixels)
+        ? asm.seq(
+            ...each(pixels, vectors, (pixel, vector) => {
+              const own = sum(pixel, vector);
+              return own.set(asm.op('i32x4.add', own.get, other(pixel, vector).get));
+            }),
+          )
+        : asm.seq(),
   };
 }
 

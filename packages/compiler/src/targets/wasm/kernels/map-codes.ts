@@ -5,7 +5,7 @@ import { elementBytes, type View } from '../../../plan/view.ts';
 import { loadCodes, storeCodes } from '../codes.ts';
 import type { Emitter } from '../kernel.ts';
 import { emitScalar } from '../scalar.ts';
-import { loadFour, loopsOf, nest, storeLanes } from '../walk.ts';
+import { loadFour, loopsOf, nest, shortOutside, storeLanes } from '../walk.ts';
 
 /**
  * Adds a step that writes an expression of operands, views of the result's shape; any of them may be codes.
@@ -17,10 +17,12 @@ export function emitCodeMap(
   output: View,
   label: string,
 ): void {
-  const loops = loopsOf(
-    output.shape,
-    [output, ...operands].map(({ strides }) => strides),
-    [output, ...operands].map(({ dtype }) => elementBytes(dtype)),
+  const loops = shortOutside(
+    loopsOf(
+      output.shape,
+      [output, ...operands].map(({ strides }) => strides),
+      [output, ...operands].map(({ dtype }) => elementBytes(dtype)),
+    ),
   );
   const inner = loops.at(-1) ?? {
     extent: 1,
