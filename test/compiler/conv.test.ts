@@ -122,7 +122,7 @@ t.test('agrees where weights exceed the cache', async (t) => {
 });
 
 t.test('packs weights that are computed, before each use', async (t) => {
-  for (const groups of [1, 3])
+  for (const groups of [1, 3, 13])
     for (const [i, o, r, s] of [
       [5, 13, 3, 2],
       [8, 8, 1, 1],

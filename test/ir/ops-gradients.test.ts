@@ -32,6 +32,10 @@ const cases: Partial<Record<OpName, readonly GradientCase[]>> = {
     { inputs: ['f32[2,3,5,4]', 'f32[4,3,3,2]', 'f32[4]'], attrs: square },
     { inputs: ['f32[1,4,7,6]', 'f32[6,2,3,2]', 'f32[6]'], attrs: awkward },
     { inputs: ['f32[1,4,8,6]', 'f32[6,2,3,2]', 'f32[6]'], attrs: awkward },
+    { inputs: ['f32[1,4,7,6]', 'f32[6,4,3,2]', 'f32[6]'], attrs: { ...awkward, groups: 1 } },
+    // Depthwise: padding narrower than the window, and wider.
+    { inputs: ['f32[2,4,7,6]', 'f32[4,1,3,3]', 'f32[4]'], attrs: { ...awkward, groups: 4 } },
+    { inputs: ['f32[1,3,6,5]', 'f32[3,1,2,1]', 'f32[3]'], attrs: { ...awkward, groups: 3 } },
   ],
   convTranspose: [
     {

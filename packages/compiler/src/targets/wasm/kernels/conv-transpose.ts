@@ -118,7 +118,7 @@ function lowerJoin(site: Site, join: Join): void {
     label: `conv transpose ${node.name}`,
     x: { ...x, address: moved(x.address, 4 * shift) },
     weights,
-    bias: packedBias(site, 2, groups, outputs, channelsOf),
+    bias: packedBias(site, 2, groups, outputs, channelsOf && { outputOffsets: channelsOf }),
     y: part(output, 0),
     extras: extras.map((extra, i) => part(extra, 1 + i)),
     epilogue,

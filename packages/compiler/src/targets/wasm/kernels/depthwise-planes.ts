@@ -13,6 +13,7 @@ import type { Kernel } from '../kernel.ts';
 import { emitScalar, lengthOf } from '../scalar.ts';
 import { type Loop, loadFour, nest, storeLanes } from '../walk.ts';
 import { depthwise } from './depthwise.ts';
+import { isConstant } from './pack.ts';
 
 /** Rows of outputs whose sums are held. */
 const heldRows = (windowRows: number): number => (windowRows <= 3 ? 4 : 3);
@@ -26,7 +27,7 @@ export const depthwisePlanes: Kernel = {
 
   accepts(node) {
     const { stride } = node.attrs as AttrsOf<'conv'>; // its op says so
-    return depthwise.accepts!(node) && stride[1] <= 2;
+    return depthwise.accepts!(node) && stride[1] <= 2 && isConstant(node, 1) && isConstant(node, 2);
   },
   reads: () => [0],
   wish: (node) => ({ unitAxis: 3, halo: (node.attrs as AttrsOf<'conv'>).pads satisfies Halo }),

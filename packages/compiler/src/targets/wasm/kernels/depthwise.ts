@@ -1,29 +1,20 @@
 // Depthwise convolution over NHWC: lanes along channels, a few pixels of a row at a time, so that their
 // weights and the columns which they share are loaded once.
 
-import { type AttrsOf, assert, type Tensor } from '@espalier/ir';
-import { channelsLast, type Halo, moved } from '../../../plan/view.ts';
+import type { AttrsOf } from '@espalier/ir';
+import { channelsLast, type Halo, moved, rowMajor } from '../../../plan/view.ts';
 import type { Expr, Local } from '../assembler.ts';
 import type { Kernel } from '../kernel.ts';
 import { type Loop, nest } from '../walk.ts';
 import { createDepthwiseRow, depthwisePixels } from './depthwise-row.ts';
 import { extraOf, finish } from './epilogue.ts';
-import { isConstant } from './pack.ts';
+import { packedBias, packedWeights, runtimeReads } from './pack.ts';
 import { inTiles } from './pixel-row.ts';
 
-/** Weights `[O, 1, R, S]` as `[O/4][R·S][4]`. */
-function packed({ type, data }: Tensor, blocks: number): Float32Array {
-  const [o, , r, s] = type.shape as [number, number, number, number];
-  const taps = r * s;
-  const result = new Float32Array(blocks * taps * 4);
-  for (let channel = 0; channel < o; channel++)
-    for (let tap = 0; tap < taps; tap++)
-      result[(Math.floor(channel / 4) * taps + tap) * 4 + (channel % 4)] =
-        data[channel * taps + tap]!;
-  return result;
-}
+/** Channels that are computed at once. */
+const lanes = 4;
 
-/** One output channel for each input channel, with constant weights. */
+/** One output channel for each input channel. */
 export const depthwise: Kernel = {
   name: 'conv-depthwise',
 
@@ -31,28 +22,32 @@ export const depthwise: Kernel = {
     const { groups } = node.attrs as AttrsOf<'conv'>; // its op says so
     const [, c] = node.inputs[0]!.type.shape;
     const [o, i] = node.inputs[1]!.type.shape;
-    return groups === c && o === c && i === 1 && isConstant(node, 1) && isConstant(node, 2);
+    return groups === c && o === c && i === 1;
   },
 
-  reads: () => [0],
-  wish: (node) => ({
-    unitAxis: 1,
-    halo: (node.attrs as AttrsOf<'conv'>).pads satisfies Halo,
-  }),
+  reads: runtimeReads,
+  wish(node, index) {
+    if (index > 0) return { dense: rowMajor(node.inputs[index]!.type.shape.length) };
+    return { unitAxis: 1, halo: (node.attrs as AttrsOf<'conv'>).pads satisfies Halo }; // its op says so
+  },
   order: () => channelsLast(4),
 
-  lower({ node, input, output, extras, epilogue, emit }) {
+  lower(site) {
+    const { node, output, extras, epilogue, emit } = site;
     const { stride, dilation, pads } = node.attrs as AttrsOf<'conv'>; // its op says so
-    const x = input(0);
-    const [, w, bias] = node.inputs;
-    assert(w?.kind === 'constant' && bias?.kind === 'constant', 'it accepts constants only');
-    const [, , r, s] = w.type.shape as [number, number, number, number];
+    const x = site.input(0);
+    const [, , r, s] = node.inputs[1]!.type.shape as [number, number, number, number];
     const [n, c, rows, columns] = output.shape as [number, number, number, number];
-    const blocks = Math.ceil(c / 4);
-    const weights = packed(w.value, blocks);
-    const biases = new Float32Array(4 * blocks);
-    biases.set(bias.value.data);
-
+    const weights = packedWeights(site, 1, {
+      groups: 1,
+      outputs: c,
+      inputs: 1,
+      rows: r,
+      columns: s,
+      strides: { group: 0, output: r * s, input: 0, row: s, column: 1 },
+      offset: 0,
+      lanes,
+    });
     const back = pads[0] * x.strides[2]! + pads[1] * x.strides[3]!;
     const bytes = (strides: readonly number[]) =>
       strides.map((step) => 4 * step) as [number, number, number, number];
@@ -77,8 +72,8 @@ export const depthwise: Kernel = {
       label: `depthwise ${r}×${s} ${node.name}`,
       args: [
         moved(x.address, -4 * back),
-        emit.constant(weights, w.name, { blocks, rows: r * s, lanes: 4 }),
-        emit.constant(biases, bias.name),
+        weights,
+        packedBias(site, 2, 1, c, { lanes }),
         output.address,
         ...extras.map(({ address }) => address),
       ],

@@ -4,7 +4,6 @@
 import type { Node, OpNode, TensorData } from '@espalier/ir';
 import { type Address, moved, noHalo, type View } from '../../../plan/view.ts';
 import type { Preparation, Site } from '../kernel.ts';
-import { blocksOf } from './conv-tiles.ts';
 import { emitCopy } from './copy.ts';
 import { blockLanes } from './tile.ts';
 
@@ -28,6 +27,8 @@ export interface WeightShape {
   readonly outputOffsets?: readonly number[];
   /** What is made of constant weights at load. */
   readonly preparation?: Preparation;
+  /** Outputs that lie beside each other. Default 8. */
+  readonly lanes?: number;
 }
 
 /** Whether an operand can be packed at build. */
@@ -40,10 +41,11 @@ export const runtimeReads = (node: OpNode): readonly number[] => [
   ...[1, 2].filter((index) => !isConstant(node, index)),
 ];
 
-/** Writes weights in the order `[group][block][r][s][i][8]` over zeros, which missing outputs stay. */
+/** Writes weights in the order `[group][block][r][s][i][lanes]` over zeros, which missing outputs stay. */
 function pack(from: TensorData, shape: WeightShape, data: Float32Array): void {
   const { groups, outputs, inputs, rows, columns, strides, outputOffsets } = shape;
-  const blocks = blocksOf(outputs);
+  const { lanes: width = blockLanes } = shape;
+  const blocks = Math.ceil(outputs / width);
   const output = (index: number): number => outputOffsets?.[index] ?? index * strides.output;
   let to = 0;
   for (let group = 0; group < groups; group++)
@@ -57,19 +59,19 @@ function pack(from: TensorData, shape: WeightShape, data: Float32Array): void {
               input * strides.input +
               row * strides.row +
               column * strides.column;
-            const lanes = Math.min(blockLanes, outputs - block * blockLanes);
+            const lanes = Math.min(width, outputs - block * width);
             for (let lane = 0; lane < lanes; lane++)
-              data[to + lane] = from[at + output(block * blockLanes + lane)]!;
-            to += blockLanes;
+              data[to + lane] = from[at + output(block * width + lane)]!;
+            to += width;
           }
 }
 
-/** The address of weights as `[group][block][r][s][i][8]`. */
+/** The address of weights as `[group][block][r][s][i][lanes]`. */
 export function packedWeights(site: Site, index: number, shape: WeightShape): Address {
-  const { groups, outputs, inputs, rows, columns, strides } = shape;
-  const blocks = blocksOf(outputs);
+  const { groups, outputs, inputs, rows, columns, strides, lanes: width = blockLanes } = shape;
+  const blocks = Math.ceil(outputs / width);
   const taps = rows * columns * inputs;
-  const size = groups * blocks * taps * blockLanes;
+  const size = groups * blocks * taps * width;
   const node = site.node.inputs[index]!;
   if (node.kind === 'constant') {
     const { data } = node.value;
@@ -77,12 +79,12 @@ export function packedWeights(site: Site, index: number, shape: WeightShape): Ad
       length: size,
       write: (into: Float32Array) => pack(data, shape, into),
     };
-    const layout = { blocks: groups * blocks, rows: taps, lanes: blockLanes };
+    const layout = { blocks: groups * blocks, rows: taps, lanes: width };
     return site.emit.constant(made, labelOf(node), layout, shape.preparation);
   }
   const source = site.input(index);
   const target = site.emit.scratch(4 * size, `${labelOf(node)}, packed`);
-  const whole = Math.floor(outputs / blockLanes);
+  const whole = Math.floor(outputs / width);
   /** Copies `count` blocks of `lanes` outputs each, from block `first` on. */
   const copyBlocks = (first: number, count: number, lanes: number) => {
     const extents = [groups, count, lanes, inputs, rows, columns];
@@ -94,36 +96,36 @@ export function packedWeights(site: Site, index: number, shape: WeightShape): Ad
       halo: noHalo,
     });
     const { group, output, input, row, column } = strides;
-    const from = view(source.address, shape.offset + first * blockLanes * output, [
+    const from = view(source.address, shape.offset + first * width * output, [
       group,
-      blockLanes * output,
+      width * output,
       output,
       input,
       row,
       column,
     ]);
-    const to = view(target, first * taps * blockLanes, [
-      blocks * taps * blockLanes,
-      taps * blockLanes,
+    const to = view(target, first * taps * width, [
+      blocks * taps * width,
+      taps * width,
       1,
-      blockLanes,
-      columns * inputs * blockLanes,
-      inputs * blockLanes,
+      width,
+      columns * inputs * width,
+      inputs * width,
     ]);
     emitCopy(site.emit, from, to, `pack ${labelOf(node)}`);
   };
-  if (whole > 0) copyBlocks(0, whole, blockLanes);
-  if (outputs > whole * blockLanes) copyBlocks(whole, 1, outputs - whole * blockLanes);
+  if (whole > 0) copyBlocks(0, whole, width);
+  if (outputs > whole * width) copyBlocks(whole, 1, outputs - whole * width);
   return target;
 }
 
-/** The address of a bias as `[group][block][8]`, of constants with the outputs that are named. */
+/** The address of a bias as `[group][block][lanes]`, of constants with the outputs that are named. */
 export const packedBias = (
   site: Site,
   index: number,
   groups: number,
   outputs: number,
-  outputOffsets?: readonly number[],
+  how: Pick<WeightShape, 'outputOffsets' | 'lanes'> = {},
 ): Address =>
   // A bias is a weight of one tap.
   packedWeights(unlabelled(site), index, {
@@ -134,7 +136,7 @@ export const packedBias = (
     columns: 1,
     strides: { group: outputs, output: 1, input: 0, row: 0, column: 0 },
     offset: 0,
-    ...(outputOffsets && { outputOffsets }),
+    ...how,
   });
 
 /** The same site, whose constants are stored as they are: biases do not stand fewer bits. */
