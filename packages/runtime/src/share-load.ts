@@ -8,6 +8,8 @@ interface Flight {
   readonly abort: AbortController;
   readonly watchers: Set<(progress: Progress) => void>;
   waiting: number;
+  /** Whether it has succeeded. */
+  isOver: boolean;
 }
 
 /** Makes calls of `start` share its work until it ends; after a failure the next call starts anew. */
@@ -22,11 +24,18 @@ export function shareLoad(
     const watchers: Flight['watchers'] = new Set();
     const result = start(abort.signal, (progress) => {
       for (const watch of watchers) watch(progress);
-    }).finally(() => {
-      abort.abort(); // Whatever a failure leaves under way is of no use.
-      if (flight === own) flight = undefined;
-    });
-    const own: Flight = { result, abort, watchers, waiting: 0 };
+    }).then(
+      () => {
+        own.isOver = true;
+        if (flight === own) flight = undefined;
+      },
+      (error: unknown) => {
+        abort.abort(); // Whatever a failure leaves under way is of no use.
+        if (flight === own) flight = undefined;
+        throw error;
+      },
+    );
+    const own: Flight = { result, abort, watchers, waiting: 0, isOver: false };
     flight = own;
     return own;
   }
@@ -47,7 +56,8 @@ export function shareLoad(
       signal?.removeEventListener('abort', leave);
       if (onProgress) own.watchers.delete(onProgress);
       if (--own.waiting === 0) {
-        own.abort.abort();
+        // After a success, a transfer may still have to end by itself.
+        if (!own.isOver) own.abort.abort();
         if (flight === own) flight = undefined;
       }
     }
