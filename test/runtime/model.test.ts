@@ -140,12 +140,7 @@ t.test('refuses weights other than its own', async (t) => {
   flipped[5]! ^= 1;
   await fails(t, other(flipped).load(), 'BAD_WEIGHTS', /is damaged/);
   await fails(t, other(flipped.subarray(1)).load(), 'BAD_WEIGHTS', /is damaged/);
-  await fails(
-    t,
-    other(new Uint8Array([...handMade().weights, 0])).load(),
-    'BAD_WEIGHTS',
-    /is damaged/,
-  );
+  await fails(t, other(new Uint8Array()).load(), 'BAD_WEIGHTS', /is damaged/);
 });
 
 t.test('says which file is missing or does not compile, and can load again', async (t) => {
