@@ -10,7 +10,7 @@ import { modelPath, placeModels } from '../../fixtures/models/place-models.ts';
 import { launch, open, serve, skipWithoutChromium } from '../support/browser.ts';
 import { onnxOutputs, relativeError } from '../support/onnx-outputs.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 placeModels();
 
 const app = join(import.meta.dirname, '../../fixtures/apps/text');

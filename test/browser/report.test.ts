@@ -11,7 +11,7 @@ import { launch, open, serve, skipWithoutChromium } from '../support/browser.ts'
 import { fitProject } from '../support/fit-project.ts';
 import { root } from '../support/sources.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(300_000);
 
 t.test('a report shows plans wherever it is opened', skipWithoutChromium, async (t) => {
   const folder = fitProject(t);

@@ -9,7 +9,7 @@ import { modelPath, placeModels } from '../../fixtures/models/place-models.ts';
 import { writeModel } from '../../packages/espalier/src/write-model.ts';
 import { launch, type Opened, open, serve, skipWithoutChromium } from '../support/browser.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(300_000);
 placeModels();
 
 const files = {

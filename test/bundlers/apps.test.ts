@@ -57,7 +57,7 @@ async function upscaled(): Promise<Readonly<Record<string, Values>>> {
 }
 
 placeModels();
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 t.test(
   'every bundler ships models that compute what onnxruntime and TF.js compute',

@@ -9,7 +9,7 @@ import t from 'tap';
 import { build, createLogger, createServer, type InlineConfig } from 'vite';
 import { fitProject } from '../support/fit-project.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(300_000);
 
 const options: EspalierOptions = {
   target: 'laptop',

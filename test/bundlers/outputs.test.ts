@@ -12,7 +12,7 @@ import { rollup } from 'rollup';
 import t, { type Test } from 'tap';
 import { modelPath, placeModels } from '../../fixtures/models/place-models.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(300_000);
 placeModels();
 const run = promisify(execFile);
 const shape = 'shape=x:1x3x48x96';

@@ -10,7 +10,7 @@ import { build, createServer, type Plugin, type ViteDevServer } from 'vite';
 import { modelPath, placeModels } from '../../fixtures/models/place-models.ts';
 import { launch, open, skipWithoutChromium } from '../support/browser.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(300_000);
 placeModels();
 
 /** A project with one model, whose page shows the name of the model's output. */

@@ -8,7 +8,7 @@ import { start } from '../support/run-compiled.ts';
 import { skipWithoutData } from '../support/shared-data.ts';
 import { type ModelCase, modelCases, skeletonCases } from '../support/trained-models.ts';
 
-t.setTimeout(300_000);
+t.setTimeout(900_000);
 
 function check(t: Test, given: ModelCase): void {
   const graph = graphOf(given);

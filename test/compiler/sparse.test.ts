@@ -4,7 +4,7 @@ import { agrees, caseOf, type Operands, worstError } from '../support/agrees.ts'
 import { type Keep, masked, masks } from '../support/masks.ts';
 import { start, withKernel } from '../support/run-compiled.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(300_000);
 
 interface Window {
   readonly taps?: readonly [number, number];

@@ -10,7 +10,7 @@ import { start, withKernel } from '../support/run-compiled.ts';
 import { skipWithoutData } from '../support/shared-data.ts';
 import { modelCases, skeletonCases } from '../support/trained-models.ts';
 
-t.setTimeout(300_000);
+t.setTimeout(900_000);
 
 const convolution = (
   x: string,

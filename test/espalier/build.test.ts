@@ -28,7 +28,7 @@ import { parseDirectives } from '../../packages/espalier/src/directives.ts';
 import { writeModel } from '../../packages/espalier/src/write-model.ts';
 import { onnxOutputs, relativeError } from '../support/onnx-outputs.ts';
 
-t.setTimeout(180_000);
+t.setTimeout(600_000);
 placeModels();
 const run = promisify(execFile);
 const query = 'shape=x:1x3x48x96';

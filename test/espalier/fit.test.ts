@@ -17,7 +17,7 @@ import { summarise } from '../../packages/espalier/src/summarise.ts';
 import { fitProject, pairedNetwork } from '../support/fit-project.ts';
 import { root } from '../support/sources.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 delete process.env.CI; // its own tests set it
 
 /** Few choices are soon searched. */

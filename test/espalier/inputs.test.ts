@@ -35,7 +35,7 @@ import { readNpy } from '../support/npy.ts';
 import { sharedData, skipWithoutData } from '../support/shared-data.ts';
 import { readZip } from '../support/zip.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(300_000);
 
 function folderFor(t: Test): string {
   const folder = mkdtempSync(join(tmpdir(), 'espalier-inputs-'));

@@ -13,7 +13,7 @@ import { parseDirectives } from '../../packages/espalier/src/directives.ts';
 import { writeModel } from '../../packages/espalier/src/write-model.ts';
 import { onnxOutputs, relativeError } from '../support/onnx-outputs.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(300_000);
 placeModels();
 const direction = modelPath('text-direction.onnx');
 const shapes = [

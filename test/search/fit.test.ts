@@ -13,7 +13,7 @@ import { centre, drawPlaces, rowsAt } from '../../packages/search/src/rows.ts';
 import { createWalk } from '../../packages/search/src/walk.ts';
 import { randomInputs } from '../support/random-inputs.ts';
 
-t.setTimeout(180_000);
+t.setTimeout(600_000);
 
 const type = (...shape: number[]) => ({ dtype: 'f32', shape }) as const;
 const same = { stride: [1, 1], dilation: [1, 1], pads: [1, 1, 1, 1], groups: 1 } as const;

@@ -9,7 +9,7 @@ import { pick } from '../../packages/search/src/pick.ts';
 import type { Candidate } from '../../packages/search/src/strategies/strategy.ts';
 import { randomInputs } from '../support/random-inputs.ts';
 
-t.setTimeout(180_000);
+t.setTimeout(600_000);
 
 const type = (...shape: number[]) => ({ dtype: 'f32', shape }) as const;
 const profile = profileOf('wasm');

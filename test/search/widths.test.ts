@@ -17,7 +17,7 @@ import { narrowed, widened } from '../../packages/search/src/widths/narrowed.ts'
 import { pickWidths } from '../../packages/search/src/widths/pick.ts';
 import { randomInputs } from '../support/random-inputs.ts';
 
-t.setTimeout(180_000);
+t.setTimeout(600_000);
 
 const type = (...shape: number[]) => ({ dtype: 'f32', shape }) as const;
 const plain = { stride: [1, 1], dilation: [1, 1], pads: [0, 0, 0, 0], groups: 1 } as const;
