@@ -8,8 +8,6 @@ interface Flight {
   readonly abort: AbortController;
   readonly watchers: Set<(progress: Progress) => void>;
   waiting: number;
-  /** Whether it has succeeded. */
-  isOver: boolean;
 }
 
 /** Makes calls of `start` share its work until it ends; after a failure the next call starts anew. */
@@ -24,18 +22,15 @@ export function shareLoad(
     const watchers: Flight['watchers'] = new Set();
     const result = start(abort.signal, (progress) => {
       for (const watch of watchers) watch(progress);
-    }).then(
-      () => {
-        own.isOver = true;
-        if (flight === own) flight = undefined;
-      },
-      (error: unknown) => {
+    })
+      .catch((error: unknown) => {
         abort.abort(); // Whatever a failure leaves under way is of no use.
-        if (flight === own) flight = undefined;
         throw error;
-      },
-    );
-    const own: Flight = { result, abort, watchers, waiting: 0, isOver: false };
+      })
+      .finally(() => {
+        if (flight === own) flight = undefined;
+      });
+    const own: Flight = { result, abort, watchers, waiting: 0 };
     flight = own;
     return own;
   }
@@ -55,10 +50,10 @@ export function shareLoad(
     } finally {
       signal?.removeEventListener('abort', leave);
       if (onProgress) own.watchers.delete(onProgress);
-      if (--own.waiting === 0) {
-        // After a success, a transfer may still have to end by itself.
-        if (!own.isOver) own.abort.abort();
-        if (flight === own) flight = undefined;
+      // One that is over is no flight any more: after a success, its transfer ends by itself.
+      if (--own.waiting === 0 && flight === own) {
+        own.abort.abort();
+        flight = undefined;
       }
     }
   };

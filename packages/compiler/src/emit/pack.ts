@@ -1,5 +1,6 @@
 // How one constant is stored: as it is, or compactly and unpacked at load.
 
+import { alignedTo } from '../plan/arena.ts';
 import type { PlacedConstant, PlacedOffsets, PlacedWeights } from '../plan/constants.ts';
 import type { Buffer } from '../plan/view.ts';
 import type { Preparation, WeightLayout } from '../targets/wasm/kernel.ts';
@@ -45,8 +46,6 @@ export interface Item {
 /** Vectors are loaded from aligned addresses. */
 export const vectorBytes = 16;
 
-const alignedToVectors = (bytes: number): number => Math.ceil(bytes / vectorBytes) * vectorBytes;
-
 /**
  * Layers of fewer weights stay as they are, and so do the smallest layers that hold this share of all
  * weights together: they hardly weigh anything, and errors made in them spread furthest.
@@ -84,7 +83,7 @@ const words = ({ length, write }: PlacedConstant): Item => ({
 function packWeights(constant: PlacedWeights, kind: WeightFormat): Item {
   const { buffer, layout, preparation } = constant;
   const withHead = (head: Uint8Array, codes: Pick<Item, 'bytes' | 'write'>): Item => {
-    const codesOffset = alignedToVectors(head.length);
+    const codesOffset = alignedTo(vectorBytes, head.length);
     return {
       bytes: codesOffset + codes.bytes,
       write(into) {

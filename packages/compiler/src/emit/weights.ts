@@ -1,6 +1,7 @@
 // The weights file: constants in the order in which inferences read them, in parts that are of use as they arrive.
 
 import { createHash } from 'node:crypto';
+import { alignedTo } from '../plan/arena.ts';
 import type { PlacedConstant } from '../plan/constants.ts';
 import type { Buffer } from '../plan/view.ts';
 import { type Digest, digestOf, roundBytes } from './digest.ts';
@@ -91,8 +92,6 @@ export function encodeWeights(
   });
   return { bytes, parts, plain, packed };
 }
-
-const alignedTo = (unit: number, bytes: number): number => Math.ceil(bytes / unit) * unit;
 
 /** Bytes of a part: whole rounds of the digest, one at least. */
 const lengthOf = (group: readonly Placing[]): number =>

@@ -6,8 +6,11 @@ import type { Buffer } from './view.ts';
 /** Offsets are multiples of a cache line. */
 const alignment = 64;
 
+/** The next multiple of a unit. */
+export const alignedTo = (unit: number, bytes: number): number => Math.ceil(bytes / unit) * unit;
+
 /** The next multiple of a cache line. */
-export const aligned = (bytes: number): number => Math.ceil(bytes / alignment) * alignment;
+export const aligned = (bytes: number): number => alignedTo(alignment, bytes);
 
 /** Where buffers lie in one arena. */
 export interface Arena {
