@@ -11,6 +11,7 @@ import { type Engine, type EngineName, engineNames, engines } from './peers/engi
 import { bundle } from './peers/host.ts';
 import { writeForAll } from './peers/write-for-all.ts';
 import { visit } from './support/fresh-browser.ts';
+import { median } from './support/networks.ts';
 
 const networks = ['mobilenet_v2', 'resnet50'];
 const starts = 7;
@@ -57,9 +58,6 @@ async function writeDriver(root: string, name: EngineName): Promise<void> {
 
 /** Opens the page of an engine and a network; what it sends is its time. */
 type Open = (engine: EngineName | 'none') => Promise<Start>;
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[values.length >> 1]!;
 
 /** Medians of starts, turn and turn about. */
 async function compare(

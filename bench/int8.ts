@@ -16,6 +16,8 @@ import { toPeer } from './peers/convert/to-peer.ts';
 import { engines } from './peers/engines.ts';
 import { type Contender, startHost } from './peers/host.ts';
 import { writeNetwork } from './peers/network.ts';
+import { reasonOf } from './peers/reason.ts';
+import { median } from './support/networks.ts';
 
 /** How many times as fast as LiteRT.js in eight bits, by network. */
 const wishes: Readonly<Record<string, number>> = { mobilenet_v2: 1.15, resnet18: 1, resnet50: 1 };
@@ -38,9 +40,6 @@ const tolerance = 0.05;
 /** Pictures to calibrate on, and the part of all whose class has to stay. */
 const calibrated = 32;
 const agreement = 0.98;
-
-const reasonOf = (error: unknown): string =>
-  error instanceof Error ? error.message : String(error);
 
 /** A case's inputs as a sample. */
 const sampleOf = ({ inputs }: ModelCase): Sample =>
@@ -103,16 +102,15 @@ async function time(from: ModelCase): Promise<{ rows: Row[]; bars: Bar[] }> {
     const two = (value: number) => Number(value.toFixed(2));
     const medians = new Map<Title, number>();
     const rows = entered.map(({ title, error, times }): Row => {
-      const sorted = times.sort((a, b) => a - b);
-      const median = sorted[sorted.length >> 1]!;
-      medians.set(title, median);
+      const middle = median(times);
+      medians.set(title, middle);
       return {
         network: from.model,
         engine: title,
-        minMs: two(sorted[0]!),
-        medianMs: two(median),
-        maxMs: two(sorted.at(-1)!),
-        gops: Number((flops / median / 1e6).toFixed(1)),
+        minMs: two(Math.min(...times)),
+        medianMs: two(middle),
+        maxMs: two(Math.max(...times)),
+        gops: Number((flops / middle / 1e6).toFixed(1)),
         error: Number(error.toPrecision(2)),
       };
     });

@@ -4,6 +4,7 @@ import type { Row } from '../bars.ts';
 import { type EngineName, engineNames, engines, type HostName } from './engines.ts';
 import type { Host } from './host.ts';
 import type { Network } from './network.ts';
+import { reasonOf } from './reason.ts';
 
 const rounds = 4;
 const runsARound = 6;
@@ -45,7 +46,7 @@ export async function compare(
       if (!(error <= tolerance)) throw new Error(`its outputs differ by ${error.toExponential(1)}`);
       contenders.set(name, contender);
     } catch (error) {
-      empty.set(name, error instanceof Error ? error.message : String(error));
+      empty.set(name, reasonOf(error));
       await contender.close();
     }
   }

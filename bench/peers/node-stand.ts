@@ -1,6 +1,7 @@
 // The process in which one engine runs in Node: takes calls of its stand as messages.
 
 import { measurePeak, peakModule } from './peak.ts';
+import { reasonOf } from './reason.ts';
 import { createStand, type Stand } from './stand.ts';
 import type { Driver } from './task.ts';
 
@@ -32,7 +33,7 @@ process.on('message', async ({ id, call, args }: Ask) => {
     // The parent calls with what the method takes.
     answer({ result: await calls[call](...(args as never[])) });
   } catch (error) {
-    answer({ error: error instanceof Error ? error.message : String(error) });
+    answer({ error: reasonOf(error) });
   }
 });
 process.on('disconnect', () => process.exit());

@@ -6,6 +6,7 @@ import type { Graph } from '@espalier/ir';
 import type { ModelCase } from '../../test/support/trained-models.ts';
 import { type EngineName, engineNames, engines } from './engines.ts';
 import { type Network, writeNetwork } from './network.ts';
+import { reasonOf } from './reason.ts';
 
 /** Writes a case's network under `root`; `unwritten` says which engines cannot have it, and why. */
 export async function writeForAll(
@@ -21,7 +22,7 @@ export async function writeForAll(
     try {
       await engines[name].write(network, folder);
     } catch (error) {
-      unwritten.set(name, error instanceof Error ? error.message : String(error));
+      unwritten.set(name, reasonOf(error));
     }
   }
   return { network, unwritten };

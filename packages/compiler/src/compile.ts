@@ -80,6 +80,7 @@ const optimisedOf = (source: Graph | (() => Graph), { exact }: CompileOptions): 
 /** The reads past a buffer's end that kernels may make. */
 const readSlack = 64;
 const pageBytes = 65536;
+/** The digest of a part, in a cache line of its own. */
 const digestBytes = 64;
 
 /** The type of a port: codes never leave a program. */
