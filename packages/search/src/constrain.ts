@@ -6,73 +6,81 @@
 // one order for all outputs [Frantar & Alistarh, "SparseGPT", 2023, §3].
 
 import { type Mask, supportGroups } from '@espalier/sparsity';
-import { cholesky, solveInPlace } from './linear-algebra.ts';
+import { cholesky, solveAllInPlace, timesSymmetric } from './linear-algebra.ts';
 import type { Block } from './moments.ts';
+import { once } from './once.ts';
 
 /** Multiply-adds that an exact solution may take: for weights that ship, and for a look at what a mask does. */
 export const patience = { refit: 2e8, glance: 1e7 } as const;
+
+/** What the weights of a block should be like, all of them `[outputs][columns]`. */
+export interface Target {
+  weights(): Float64Array;
+  /** The weights times the moments: all that a solution needs of them. */
+  pull(): Float64Array;
+}
+
+/** Weights as a target. */
+export const targetOf = ({ hessian, columns }: Block, weights: Float64Array): Target => ({
+  weights: () => weights,
+  pull: once(() => timesSymmetric(weights, hessian, columns)),
+});
 
 /** Weights `[outputs][columns]` of a block. */
 export interface Constrained {
   readonly weights: Float64Array;
   /** What they add to the mean squared error, all outputs together, by the damped moments. */
-  readonly error: number;
+  error(): number;
 }
 
+/** Finds the weights for a target. */
+export type Constrain = (target: Target) => Constrained;
+
 /**
- * @param target `[outputs][columns]`.
- * @param mask Of the same shape.
+ * What of a mask takes time is done once, for all targets.
+ *
+ * @param mask `[outputs][columns]`.
  * @param mostWork Beyond so many multiply-adds it is not exact.
  */
-export function constrain(
-  block: Block,
-  target: Float64Array,
-  mask: Mask,
-  mostWork: number = patience.refit,
-): Constrained {
-  if (mask.every((kept) => kept === 1)) return { weights: target, error: 0 };
-  const outputs = target.length / block.columns;
+export function constrain(block: Block, mask: Mask, mostWork: number = patience.refit): Constrain {
+  if (mask.every((kept) => kept === 1))
+    return (target) => ({ weights: target.weights(), error: () => 0 });
+  const outputs = mask.length / block.columns;
   const groups = supportGroups(mask, outputs);
   const work = groups.reduce(
     (sum, { rows, columns: { length: n } }) => sum + n ** 3 / 6 + rows.length * n ** 2,
     0,
   );
-  return work <= mostWork ? exactly(block, target, groups) : inOrder(block, target, mask);
+  return work <= mostWork
+    ? exactly(block, groups)
+    : (target) => inOrder(block, target.weights(), mask);
 }
 
-function exactly(
-  { columns, hessian }: Block,
-  target: Float64Array,
-  groups: ReturnType<typeof supportGroups>,
-): Constrained {
-  const weights = new Float64Array(target.length);
-  let error = 0;
-  const pull = new Float64Array(columns);
-  for (const { rows, columns: kept } of groups) {
+function exactly({ columns, hessian }: Block, groups: ReturnType<typeof supportGroups>): Constrain {
+  const systems = groups.map(({ rows, columns: kept }) => {
     const n = kept.length;
     const system = new Float64Array(n * n);
     for (let i = 0; i < n; i++)
       for (let j = 0; j <= i; j++) system[i * n + j] = hessian[kept[i]! * columns + kept[j]!]!;
-    const factor = cholesky(system, n);
-    for (const o of rows) {
-      const wanted = target.subarray(o * columns, (o + 1) * columns);
-      pull.fill(0);
-      for (let i = 0; i < columns; i++) {
-        const weight = wanted[i]!;
-        if (weight === 0) continue;
-        for (let j = 0; j < columns; j++) pull[j]! += weight * hessian[i * columns + j]!;
-      }
-      const right = Float64Array.from(kept, (k) => pull[k]!);
-      const solution = right.slice();
-      solveInPlace(factor, n, solution);
-      for (let i = 0; i < columns; i++) error += wanted[i]! * pull[i]!;
-      for (const [i, k] of kept.entries()) {
-        error -= solution[i]! * right[i]!;
-        weights[o * columns + k] = solution[i]!;
-      }
+    return { rows, kept, factor: cholesky(system, n) };
+  });
+  return (target) => {
+    const pull = target.pull();
+    const weights = new Float64Array(pull.length);
+    for (const { rows, kept, factor } of systems) {
+      const n = kept.length;
+      const solved = new Float64Array(rows.length * n);
+      for (const [at, o] of rows.entries())
+        for (let i = 0; i < n; i++) solved[at * n + i] = pull[o * columns + kept[i]!]!;
+      solveAllInPlace(factor, n, solved);
+      for (const [at, o] of rows.entries())
+        for (let i = 0; i < n; i++) weights[o * columns + kept[i]!] = solved[at * n + i]!;
     }
-  }
-  return { weights, error: Math.max(0, error) };
+    // tᵀ·H·t − wᵀ·H·t: what is left of the target's own energy.
+    const error = () =>
+      target.weights().reduce((sum, wanted, i) => sum + (wanted - weights[i]!) * pull[i]!, 0);
+    return { weights, error: () => Math.max(0, error()) };
+  };
 }
 
 function inOrder(block: Block, target: Float64Array, mask: Mask): Constrained {
@@ -94,5 +102,5 @@ function inOrder(block: Block, target: Float64Array, mask: Mask): Constrained {
       weights[row + j] = 0;
     }
   }
-  return { weights, error };
+  return { weights, error: () => error };
 }

@@ -7,7 +7,8 @@ import { canEliminate, eliminate, type Grouping, type Kept } from './eliminate.t
 import { importanceOf } from './importance.ts';
 import type { Layer } from './layers.ts';
 import type { Block } from './moments.ts';
-import { blockOfMask, blockOfWeights } from './refit.ts';
+import { once } from './once.ts';
+import { blockOfMask, startsOf } from './refit.ts';
 
 /** How the units of a scheme lie; `undefined` for schemes that scores alone decide. */
 function groupingOf(scheme: SchemeName, filters: number, { shape }: Layer): Grouping | undefined {
@@ -46,6 +47,7 @@ export function masksOf(layer: Layer, blocks: readonly Block[]): Masks {
     return mask;
   };
   let scores: Float32Array | undefined;
+  const targets = once(() => startsOf(layer, blocks));
   return {
     keep({ scheme, params }) {
       const group = groupingOf(scheme, params.filters ?? 1, layer);
@@ -59,11 +61,9 @@ export function masksOf(layer: Layer, blocks: readonly Block[]): Masks {
     },
     errorOf: (mask) =>
       errors.get(mask) ??
-      blocks.reduce((sum, block) => {
-        const target = blockOfWeights(layer.weights, layer, block);
-        return (
-          sum + constrain(block, target, blockOfMask(mask, layer, block), patience.glance).error
-        );
+      blocks.reduce((sum, block, i) => {
+        const own = blockOfMask(mask, layer, block);
+        return sum + constrain(block, own, patience.glance)(targets()[i]!).error();
       }, 0),
   };
 }

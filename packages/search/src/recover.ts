@@ -6,7 +6,7 @@ import { epilogueOf } from './epilogue.ts';
 import { biasOf, type Layer, type NewWeights } from './layers.ts';
 import { momentsOf } from './moments.ts';
 import { type Matrix, product } from './products.ts';
-import { type Refitted, refit } from './refit.ts';
+import { type Refitted, refitTo } from './refit.ts';
 import { centre, columnsOf, drawPlaces, outputsAt, type Place, rowsAt } from './rows.ts';
 import type { Feeds } from './runner.ts';
 import type { Sensitivity } from './sensitivity.ts';
@@ -87,8 +87,8 @@ function refitSeen(
   const seen = rowsAt(layer, inputsOf(pruned), places);
   const means = centre(seen);
   const before = product(seen, all);
-  const observed = { seen, means, blocks: momentsOf(layer, seen), before, wanted };
-  let fitted = refit(layer, observed, mask);
+  const fit = refitTo(layer, { seen, means, blocks: momentsOf(layer, seen), before }, mask);
+  let fitted = fit(wanted);
   if (!flatBelowZero) return fitted;
   for (let round = 0; round < relaxations; round++) {
     const { data } = fitted.outputs;
@@ -96,7 +96,7 @@ function refitSeen(
       const shift = added?.data[i] ?? 0;
       return value + shift < 0 ? Math.min(data[i]!, -shift) : value;
     });
-    fitted = refit(layer, { ...observed, wanted: { ...wanted, data: relaxed } }, mask);
+    fitted = fit({ ...wanted, data: relaxed });
   }
   return fitted;
 }

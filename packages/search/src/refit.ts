@@ -5,10 +5,11 @@
 // Block of columns after block, each fitted to what the others leave over.
 
 import type { Mask } from '@espalier/sparsity';
-import { constrain } from './constrain.ts';
+import { type Constrain, constrain, type Target, targetOf } from './constrain.ts';
 import type { Layer, NewWeights } from './layers.ts';
-import { solveInPlace } from './linear-algebra.ts';
+import { solveAllInPlace } from './linear-algebra.ts';
 import { type Block, sliceColumns } from './moments.ts';
+import { once } from './once.ts';
 import { crossProduct, type Matrix, product } from './products.ts';
 import { columnsOf } from './rows.ts';
 
@@ -41,7 +42,7 @@ export function setBlock(
 export const blockOfMask = (mask: Mask, layer: Layer, block: Block): Mask =>
   Uint8Array.from(blockOfWeights(mask, layer, block));
 
-/** What is fitted to what. */
+/** What a layer sees. */
 export interface Observed {
   /** Centred rows that the layer sees, and their means. */
   readonly seen: Matrix;
@@ -49,9 +50,11 @@ export interface Observed {
   readonly blocks: readonly Block[];
   /** What the layer makes of the centred rows with the weights that it had, `[rows][O]`. */
   readonly before: Matrix;
-  /** Outputs that are wanted of these rows, `[rows][O]`. */
-  readonly wanted: Matrix;
 }
+
+/** The weights of a layer, as its blocks have them. */
+export const startsOf = (layer: Layer, blocks: readonly Block[]): Target[] =>
+  blocks.map((block) => targetOf(block, blockOfWeights(layer.weights, layer, block)));
 
 /** New weights, and how far the layer's outputs are off with them. */
 export interface Refitted extends Required<NewWeights> {
@@ -62,12 +65,41 @@ export interface Refitted extends Required<NewWeights> {
 }
 
 /**
- * The weights that a mask leaves, fitted to what is observed. Damping pulls them to what they were.
+ * Fits the weights that a mask leaves to outputs that are wanted of the rows that are seen, `[rows][O]`. Damping
+ * pulls them to what they were.
  *
  * @param mask `[O][K]`.
  */
-export function refit(layer: Layer, observed: Observed, mask: Mask): Refitted {
-  const { seen, means, blocks, before, wanted } = observed;
+export function refitTo(
+  layer: Layer,
+  { seen, means, blocks, before }: Observed,
+  mask: Mask,
+): (wanted: Matrix) => Refitted {
+  const starts = startsOf(layer, blocks);
+  const parts = blocks.map((block, i) => ({
+    block,
+    start: starts[i]!,
+    own: sliceColumns(seen, block.first, block.first + block.columns),
+    fit: constrain(block, blockOfMask(mask, layer, block)),
+  }));
+  return (wanted) => fitParts(layer, parts, means, before, wanted);
+}
+
+/** A block with the rows of its columns. */
+interface Part {
+  readonly block: Block;
+  readonly start: Target;
+  readonly own: Matrix;
+  readonly fit: Constrain;
+}
+
+function fitParts(
+  layer: Layer,
+  parts: readonly Part[],
+  means: Float64Array,
+  before: Matrix,
+  wanted: Matrix,
+): Refitted {
   const outputs = layer.shape.filters;
   const columns = columnsOf(layer);
   const weights = Float64Array.from(layer.weights);
@@ -80,15 +112,12 @@ export function refit(layer: Layer, observed: Observed, mask: Mask): Refitted {
     energy += centred ** 2;
     rest[i] = centred - before.data[i]!;
   }
-  for (const block of blocks) {
-    const { first, columns: width } = block;
-    const own = sliceColumns(seen, first, first + width);
-    const cross = crossProduct(own, { rows: seen.rows, columns: outputs, data: rest });
-    const start = blockOfWeights(layer.weights, layer, block);
-    const target = withCorrection(block, start, cross, seen.rows);
-    const fitted = constrain(block, target, blockOfMask(mask, layer, block)).weights;
-    const change = Float32Array.from(fitted, (weight, i) => weight - start[i]!);
-    const moved = product(own, { rows: outputs, columns: width, data: change });
+  for (const { block, start, own, fit } of parts) {
+    const cross = crossProduct(own, { rows: own.rows, columns: outputs, data: rest });
+    const { weights: fitted } = fit(withCorrection(block, start, cross, own.rows));
+    const had = start.weights();
+    const change = Float32Array.from(fitted, (weight, at) => weight - had[at]!);
+    const moved = product(own, { rows: outputs, columns: block.columns, data: change });
     for (let i = 0; i < rest.length; i++) rest[i]! -= moved.data[i]!;
     setBlock(weights, layer, block, fitted);
   }
@@ -111,25 +140,27 @@ export function refit(layer: Layer, observed: Observed, mask: Mask): Refitted {
   };
 }
 
-/** The unconstrained optimum: the weights that they were, and what explains the rest. */
-function withCorrection(
-  block: Block,
-  start: Float64Array,
-  cross: Float64Array,
-  rows: number,
-): Float64Array {
+/**
+ * The unconstrained optimum: the weights that they were, and what explains the rest.
+ *
+ * @param cross Of the columns with the rest, `[columns][outputs]`, the sum over the rows.
+ */
+function withCorrection(block: Block, start: Target, cross: Float64Array, rows: number): Target {
   if (cross.every((value) => Math.abs(value) < 1e-9 * rows)) return start;
   const { columns } = block;
-  const factor = block.factor();
-  const outputs = start.length / columns;
-  const target = start.slice();
-  const right = new Float64Array(columns);
-  for (let o = 0; o < outputs; o++) {
-    for (let k = 0; k < columns; k++) right[k] = cross[k * outputs + o]! / rows;
-    solveInPlace(factor, columns, right);
-    for (let k = 0; k < columns; k++) target[o * columns + k]! += right[k]!;
-  }
-  return target;
+  const outputs = cross.length / columns;
+  const right = new Float64Array(cross.length);
+  for (let o = 0; o < outputs; o++)
+    for (let k = 0; k < columns; k++) right[o * columns + k] = cross[k * outputs + o]! / rows;
+  const plus = (a: Float64Array, b: Float64Array) => a.map((value, i) => value + b[i]!);
+  return {
+    weights: once(() => {
+      const correction = right.slice();
+      solveAllInPlace(block.factor(), columns, correction);
+      return plus(start.weights(), correction);
+    }),
+    pull: once(() => plus(start.pull(), right)),
+  };
 }
 
 /** The mean of each column. */

@@ -5,7 +5,7 @@ import { type Graph, macs } from '@espalier/ir';
 import type { Mask } from '@espalier/sparsity';
 import { likenessOf, type Outputs } from './agreement.ts';
 import { choicesOf, type PricedChoice } from './choices.ts';
-import { constrain } from './constrain.ts';
+import { constrain, targetOf } from './constrain.ts';
 import { channelCosts } from './eliminate.ts';
 import { biasOf, type Layer, type NewWeights, withWeights } from './layers.ts';
 import { maskOfChannels, masksOf } from './masks.ts';
@@ -131,13 +131,9 @@ function refitAlone(
   const columns = columnsOf(layer);
   const weights = new Float32Array(layer.weights.length);
   for (const block of blocks) {
-    const target = blockOfWeights(layer.weights, layer, block);
-    setBlock(
-      weights,
-      layer,
-      block,
-      constrain(block, target, blockOfMask(mask, layer, block)).weights,
-    );
+    const target = targetOf(block, blockOfWeights(layer.weights, layer, block));
+    const fitted = constrain(block, blockOfMask(mask, layer, block))(target);
+    setBlock(weights, layer, block, fitted.weights);
   }
   const bias = biasOf(layer.node).map((before, o) => {
     let sum = before;
