@@ -2,9 +2,10 @@
 
 import { readFileSync } from 'node:fs';
 import { importOnnx } from '@espalier/importers';
-import { elementCount, type Graph, type InputNode } from '@espalier/ir';
+import type { Graph, InputNode } from '@espalier/ir';
 import { createRun } from '@espalier/search';
 import {
+  affordable,
   type CalibrationInputs,
   syntheticSamples,
 } from '../../packages/espalier/src/inputs/index.ts';
@@ -69,12 +70,11 @@ export function fittingOf(record: FitRecord, from: ModelCase): Fitting {
   const pictures = record.calibration?.() ?? [];
   const preprocessing = pictures.length > 0 ? preprocessingOf(record.model) : {};
   const shape = pictureShape(input)!;
-  const most = Math.max(48, Math.floor(2 ** 24 / elementCount(input.type.shape)));
   const samples =
     pictures.length > 0
-      ? pictures
-          .slice(0, most)
-          .map((p: Picture) => ({ [input.name]: pictureTensor(input, shape, [p], preprocessing) }))
+      ? affordable(source, pictures).map((p: Picture) => ({
+          [input.name]: pictureTensor(input, shape, [p], preprocessing),
+        }))
       : syntheticSamples(source, {}, 1);
   const kind = pictures.length > 0 ? 'pictures' : 'synthetic';
   const inputs: CalibrationInputs = { kind, files: [], sha256: '', samples: () => samples };

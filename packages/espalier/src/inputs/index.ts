@@ -54,13 +54,10 @@ const fewest = 48;
 const most = 2048;
 
 /** How many inputs a search looks at. */
-const countFor = (graph: Graph, atMost: number): number => {
+const countFor = (graph: Graph, atMost = most): number => {
   const size = graph.inputs.reduce((sum, { type }) => sum + elementCount(type.shape), 0);
-  const affordable = Math.min(
-    mostElements / Math.max(1, size),
-    mostMacs / Math.max(1, macs(graph)),
-  );
-  return Math.min(atMost, Math.max(fewest, Math.floor(affordable)));
+  const count = Math.min(mostElements / Math.max(1, size), mostMacs / Math.max(1, macs(graph)));
+  return Math.min(atMost, Math.max(fewest, Math.floor(count)));
 };
 
 /** Made-up inputs: fewer, since more of the same adds little. */
@@ -71,6 +68,9 @@ const spread = <T>(all: readonly T[], count: number): T[] =>
   all.length <= count
     ? [...all]
     : Array.from({ length: count }, (_, i) => all[Math.floor((i * all.length) / count)]!);
+
+/** The inputs that a search looks at, of many. */
+export const affordable = <T>(graph: Graph, all: readonly T[]): T[] => spread(all, countFor(graph));
 
 /**
  * Finds the inputs of a `calib` directive; without one, makes them up.
@@ -101,7 +101,7 @@ export async function findInputs(
       sha256: digest('module', said, JSON.stringify(items.map(plain))),
       samples: (graph) => {
         const convert = converter(graph, preprocessing, []);
-        return yieldedSamples(graph, spread(items, countFor(graph, most)), path, convert);
+        return yieldedSamples(graph, affordable(graph, items), path, convert);
       },
     };
   }
@@ -116,9 +116,8 @@ export async function findInputs(
       ...read.flatMap(({ file, bytes }) => [`${basename(file)} ${bytes.length} `, bytes]),
     ),
     samples(graph) {
-      const count = countFor(graph, most);
-      if (kind === 'arrays') return spread(arraySamples(graph, read), count);
-      const pictures = spread(read, count).map(({ file, bytes }) => decodePicture(bytes, file));
+      if (kind === 'arrays') return affordable(graph, arraySamples(graph, read));
+      const pictures = affordable(graph, read).map(({ file, bytes }) => decodePicture(bytes, file));
       return pictureSamples(graph, pictures, preprocessing, path);
     },
   };
