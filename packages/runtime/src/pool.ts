@@ -39,8 +39,11 @@ const patience = { ms: 0.3, fraction: 0.1 } as const;
 const aloneRuns = { least: 2, most: 32 } as const;
 /** Help that takes so many times as long as none does not pay. Timings of equals differ by less. */
 const worse = 1.1;
-/** It watches for so long, then it sleeps where it may: a helper without a core can have this one. */
-const watchMs = 0.1;
+/**
+ * It watches for so long, as a part may take, then it sleeps where it may: a helper without a core can have this one. To
+ * be woken takes long, and there are some fifty groups in an inference.
+ */
+const watchMs = 1;
 /** A part that takes longer will never end. */
 const lostMs = 10_000;
 

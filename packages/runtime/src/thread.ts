@@ -13,10 +13,10 @@ interface NodeProcess {
 }
 
 /**
- * How often it looks for a part before it sleeps, some tens of microseconds: between two layers there is
- * no time to be woken, between two inferences there is.
+ * How often it looks for a part before it sleeps, some tenths of a millisecond, as long as the last part of a
+ * layer may take another thread: between two layers there is no time to be woken, between two inferences there is.
  */
-const looks = 20_000;
+const looks = 200_000;
 
 const { process } = globalThis as { process?: NodeProcess };
 // In a page the thread's own global object is that end.
