@@ -73,6 +73,24 @@ t.test('channels that others stand in for go, and the network computes what it d
   t.same((await fit(graph, options)).widths, fitted.widths, 'the same inputs, the same channels');
 });
 
+t.test('where a speed is asked for, a plan that keeps all channels is tried too', async (t) => {
+  const graph = block();
+  const options = { profile, inputs: randomInputs(graph, 8), drop: 1, speedup: 1.2 };
+  const wide = await fit(graph, { ...options, narrows: false, effort: 1 });
+  const fitted = await fit(graph, options);
+  t.ok(fitted.accepted, fitted.reason);
+  t.ok(fitted.trials.length <= 6, `${fitted.trials.length} plans`);
+  const same = fitted.trials.find(({ ms }) => ms === wide.shipped.ms);
+  t.equal(same?.score, wide.shipped.score, 'the plan of a search that narrows nothing');
+  t.equal(
+    fitted.shipped.score,
+    Math.max(...fitted.trials.map(({ score }) => score)),
+    'the best ships',
+  );
+  const again = fittedNetwork(graph, fitted.weights, fitted.widths);
+  t.equal(latency(compile(again, { profile }).report.work, profile).totalMs, fitted.shipped.ms);
+});
+
 t.test('a width by hand is obeyed, for all channels or for those of one layer', async (t) => {
   const graph = block();
   const common = { profile, inputs: randomInputs(graph, 4), drop: 10, effort: 1 };

@@ -14,10 +14,12 @@ import {
 } from './evaluator.ts';
 import { type NewWeights, prunableLayers } from './layers.ts';
 import { narrow } from './narrow.ts';
-import { keyOf, planner, type Studied } from './planner.ts';
+import { narrowsByHand } from './pins.ts';
+import { keyOf, type Planner, planner, type Studied } from './planner.ts';
 import type { StrategyName } from './strategies/index.ts';
 import type { StudiedChoice } from './study.ts';
 import { asStudied, type View } from './views.ts';
+import type { Widths } from './widths/narrowed.ts';
 import { networkOf } from './widths/narrowing.ts';
 import { narrowBase, type PlannedWidth, widthsOf } from './widths/search.ts';
 
@@ -123,32 +125,46 @@ export async function fit(
   const best = bestOf(base.studied, base.costs);
   if (asked) checkReach(asked, best, denseCosts);
 
-  const plans = base.carried
-    ? planner(base.graph, base.studied, base.costs, { ...options, narrower: true })
-    : whole;
-  const narrower = base.carried ? `${base.carried.key}; ` : '';
+  const wide: Side = { plans: whole, prefix: '', widths: new Map(), planned: [] };
+  const side: Side = base.carried
+    ? {
+        plans: planner(base.graph, base.studied, base.costs, { ...options, narrower: true }),
+        prefix: `${base.carried.key}; `,
+        widths: base.widths,
+        planned: base.planned,
+      }
+    : wide;
+  const { plans } = side;
   const tried = new Map<string, Carried>();
-  const keep = (key: string, chosen: readonly StudiedChoice[], attempted: Attempted): void => {
+  const keep = (
+    { prefix, widths, planned }: Side,
+    key: string,
+    chosen: readonly StudiedChoice[],
+    attempted: Attempted,
+  ): void => {
     const { ms, bytes, memoryBytes, score } = attempted;
     const trial: Trial = { ms, bytes, memoryBytes, score };
     const accepted = score >= denseTrial.score - drop && ms < denseCosts.ms;
-    const one: Carried = { chosen, attempted, trial, accepted };
-    tried.set(key, one);
+    const one: Carried = { chosen, attempted, trial, accepted, widths, planned };
+    tried.set(prefix + key, one);
     tell({ phase: 'plans', done: tried.size, total: effort, message: outcome(one) });
   };
   const outcome = ({ trial, accepted }: Carried): string =>
     `at ${times(denseCosts, trial)}: ${quality(options, denseTrial, trial)}${accepted ? '' : ' only'}`;
   /** Carries out the plans for some limits, at once. */
   async function attempt(
+    side: Side,
     wishes: readonly Limits[],
     slack: number,
     views: readonly View[] = [asStudied],
   ): Promise<(Carried | undefined)[]> {
+    const { plans, prefix, widths } = side;
     const found = wishes.flatMap((limits) =>
       views.map((view) => plans.within(limits, slack, view)),
     );
     const fresh = new Map<string, readonly StudiedChoice[]>();
-    for (const plan of found) if (plan && !tried.has(plan.key)) fresh.set(plan.key, plan.chosen);
+    for (const plan of found)
+      if (plan && !tried.has(prefix + plan.key)) fresh.set(plan.key, plan.chosen);
     const before = tried.size;
     const message = `${fresh.size} ${fresh.size === 1 ? 'plan' : 'plans'}: fitting weights`;
     if (fresh.size > 0) tell({ phase: 'plans', done: before, total: effort, message });
@@ -156,26 +172,32 @@ export async function fit(
       [...fresh].map(async ([key, chosen]) => ({
         key,
         chosen,
-        attempted: await evaluator.attempt(`${narrower}${key}`, chosen, base.widths),
+        attempted: await evaluator.attempt(prefix + key, chosen, widths),
       })),
     );
-    for (const { key, chosen, attempted } of carried) keep(key, chosen, attempted);
-    return found.map((plan) => plan && tried.get(plan.key));
+    for (const { key, chosen, attempted } of carried) keep(side, key, chosen, attempted);
+    return found.map((plan) => plan && tried.get(prefix + plan.key));
   }
 
   if (base.carried) {
     const untouched = base.studied.map(({ choices }) => choices[0]!);
-    keep(keyOf(base.studied, untouched), untouched, base.carried.attempted);
+    keep(side, keyOf(base.studied, untouched), untouched, base.carried.attempted);
   }
 
   // One speed is asked for: what is left to find is the best of the plans for it.
-  if (asked) await attempt([asked], 1, plans.views.slice(0, effort));
-  else {
+  if (asked) {
+    // Two are left for the narrower network as it is, and for a plan that keeps all channels: more may have gone than
+    // this speed needs.
+    const views = plans.views.slice(0, side === wide ? effort : Math.max(1, effort - 2));
+    await attempt(side, [asked], 1, views);
+    if (side !== wide && tried.size < effort && !narrowsByHand(options.pins ?? {}))
+      await attempt(wide, [asked], 1);
+  } else {
     const top = Math.min(boldest, denseCosts.ms / best.ms);
     const expected = (speed: number) => plans.expected({ ms: denseCosts.ms / speed });
     await narrow({ top, effort, drop, expected }, async (speeds) => {
       const wishes = speeds.map((speed) => ({ ms: denseCosts.ms / speed }));
-      const carried = await attempt(wishes, slack);
+      const carried = await attempt(side, wishes, slack);
       return carried.map((one) => one && denseTrial.score - one.trial.score);
     });
   }
@@ -190,11 +212,11 @@ export async function fit(
   const refused = asked ? sorted[0] : sorted.at(-1);
   if (shipped)
     return {
-      graph: networkOf(dense, shipped.attempted.weights, base.widths),
+      graph: networkOf(dense, shipped.attempted.weights, shipped.widths),
       accepted: true,
       reason: `${times(denseCosts, shipped.trial)}, ${quality(options, denseTrial, shipped.trial)}`,
       plan: planned(studied, shipped.chosen, shipped.attempted),
-      widths: base.planned,
+      widths: shipped.planned,
       weights: shipped.attempted.weights,
       dense: denseTrial,
       shipped: shipped.trial,
@@ -223,6 +245,17 @@ interface Carried {
   readonly attempted: Attempted;
   readonly trial: Trial;
   readonly accepted: boolean;
+  readonly widths: Widths;
+  readonly planned: readonly PlannedWidth[];
+}
+
+/** A network that plans are made for: as wide as it was, or narrower. */
+interface Side {
+  readonly plans: Planner;
+  /** Tells keys of its plans from those of the other. */
+  readonly prefix: string;
+  readonly widths: Widths;
+  readonly planned: readonly PlannedWidth[];
 }
 
 const times = (dense: Costs, { ms }: Costs): string =>
