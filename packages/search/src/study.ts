@@ -5,14 +5,14 @@ import { type Graph, macs } from '@espalier/ir';
 import type { Mask } from '@espalier/sparsity';
 import { likenessOf, type Outputs } from './agreement.ts';
 import { choicesOf, type PricedChoice } from './choices.ts';
-import { constrain, targetOf } from './constrain.ts';
+import { constrain } from './constrain.ts';
 import { channelCosts } from './eliminate.ts';
 import { biasOf, type Layer, type NewWeights, withWeights } from './layers.ts';
 import { maskOfChannels, masksOf } from './masks.ts';
 import { type Block, momentsOf } from './moments.ts';
 import type { Pin } from './pins.ts';
 import { product } from './products.ts';
-import { blockOfMask, blockOfWeights, setBlock } from './refit.ts';
+import { blockOfMask, setBlock, startsOf } from './refit.ts';
 import { centre, columnsOf, drawPlaces, rowsAt } from './rows.ts';
 import { createRun, type Feeds } from './runner.ts';
 import type { Sensitivity } from './sensitivity.ts';
@@ -130,9 +130,9 @@ function refitAlone(
 ): Required<NewWeights> {
   const columns = columnsOf(layer);
   const weights = new Float32Array(layer.weights.length);
-  for (const block of blocks) {
-    const target = targetOf(block, blockOfWeights(layer.weights, layer, block));
-    const fitted = constrain(block, blockOfMask(mask, layer, block))(target);
+  const targets = startsOf(layer, blocks);
+  for (const [i, block] of blocks.entries()) {
+    const fitted = constrain(block, blockOfMask(mask, layer, block))(targets[i]!);
     setBlock(weights, layer, block, fitted.weights);
   }
   const bias = biasOf(layer.node).map((before, o) => {
