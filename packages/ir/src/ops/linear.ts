@@ -3,18 +3,20 @@
 import { type AxisLink, at } from '../channels.ts';
 import { badShape } from '../errors.ts';
 import { elementCount, showType } from '../types.ts';
-import { expectDType, expectRank } from './checks.ts';
+import { expectDType, expectRange, expectRank } from './checks.ts';
+import type { KnownRange } from './known-range.ts';
 import { defineOp, type Op } from './op.ts';
 
-/** None: the operands say everything. */
-export type LinearAttrs = Readonly<Record<never, never>>;
+/** The operands say everything else. */
+export type LinearAttrs = KnownRange;
 
 /** `[…, K]` times the transpose of weights `[O, K]` plus a bias `[O]`, to `[…, O]`. */
 export const linear: Op<LinearAttrs, 3> = defineOp<LinearAttrs, 3>({
   name: 'linear',
   arity: 3,
 
-  infer([x, w, bias]) {
+  infer([x, w, bias], attrs) {
+    expectRange('linear', attrs);
     for (const type of [x, w, bias]) expectDType('linear', type, 'f32');
     expectRank('linear', w, 2);
     expectRank('linear', bias, 1);

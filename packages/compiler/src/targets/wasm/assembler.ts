@@ -79,6 +79,8 @@ export interface Assembler {
   lane(name: LaneName, lane: number, ...operands: Expr[]): Expr;
   /** Picks four 32-bit lanes out of `a` (0–3) and `b` (4–7). */
   shuffle32(a: Expr, b: Expr, lanes: readonly [number, number, number, number]): Expr;
+  /** The low 16 bits of the four 32-bit lanes of `a`, then those of `b`. */
+  lowHalves(a: Expr, b: Expr): Expr;
   /** Statement: zeroes or sets `bytes` bytes at `address`. */
   fill(address: Expr, byte: Expr, bytes: Expr): Expr;
   /** Statement: copies; the regions may overlap. */
@@ -190,6 +192,14 @@ export function assemble(
       });
     };
 
+  const shuffle = (a: Expr, b: Expr, bytes: readonly number[]) => {
+    a();
+    b();
+    tally.instruction('i8x16.shuffle');
+    vector(13);
+    code.bytes(bytes);
+  };
+
   const asm: Assembler = {
     relaxed,
     params: Array.from({ length: params }, (_, index) => local(index, 'i32')),
@@ -266,13 +276,18 @@ export function assemble(
         vector(laneOpcodes[name]);
         code.u8(lane);
       },
-    shuffle32: (a, b, lanes) => () => {
-      a();
-      b();
-      tally.instruction('i8x16.shuffle');
-      vector(13);
-      for (const lane of lanes) for (let i = 0; i < 4; i++) code.u8(lane * 4 + i);
-    },
+    shuffle32: (a, b, lanes) => () =>
+      shuffle(
+        a,
+        b,
+        lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => 4 * lane + byte)),
+      ),
+    lowHalves: (a, b) => () =>
+      shuffle(
+        a,
+        b,
+        Array.from({ length: 8 }, (_, lane) => [4 * lane, 4 * lane + 1]).flat(),
+      ),
     fill: (address, byte, bytes) => () => {
       address();
       byte();

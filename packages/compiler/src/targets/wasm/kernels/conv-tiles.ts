@@ -5,7 +5,7 @@ import { type Address, elementBytes, type View } from '../../../plan/view.ts';
 import type { Emitter } from '../kernel.ts';
 import type { Loop } from '../walk.ts';
 import { extraOf } from './epilogue.ts';
-import { blockLanes, emitTiles, prefersBlocksOutside, tileRereads } from './tile.ts';
+import { biasBytes, blockLanes, emitTiles, prefersBlocksOutside, tileRereads } from './tile.ts';
 
 /** A convolution whose window never leaves the view, its margin included. */
 export interface ConvOverViews {
@@ -31,6 +31,11 @@ export interface ConvOverViews {
     readonly y: readonly number[];
     readonly extras: readonly (readonly number[])[];
   };
+  /**
+   * Whether channels of x are pairs of 16-bit integers, as are weights, and the bias is `[group][block][bias, scale][8]`.
+   * Default: floats.
+   */
+  readonly fixedPoint?: boolean;
   /** The taps that each block keeps, with weights `[tap][8]`; one group only. Default: all of them. */
   readonly table?: { readonly offsets: Address; readonly counts: Address };
 }
@@ -51,7 +56,16 @@ export interface ConvLoops {
 
 /** The loops of a convolution, neighbours that run on without a gap merged. */
 export function convLoops(
-  { x, y, extras, taps, stride, dilation, groups }: Omit<ConvOverViews, 'weights' | 'bias'>,
+  {
+    x,
+    y,
+    extras,
+    taps,
+    stride,
+    dilation,
+    groups,
+    fixedPoint = false,
+  }: Omit<ConvOverViews, 'weights' | 'bias'>,
   weightGroupBytes: (taps: ConvLoops['taps']) => number,
 ): ConvLoops {
   const [n, c] = x.shape as [number, number];
@@ -83,7 +97,7 @@ export function convLoops(
       steps: [
         xc * inputs,
         weightGroupBytes(tapLoops),
-        4 * blocksOf(outputs) * blockLanes,
+        blocksOf(outputs) * biasBytes({ fixedPoint, hasBias: true }),
         yc * outputs,
         ...along(1).map((step) => step * outputs),
       ],
@@ -128,7 +142,7 @@ export function emitConv(emit: Emitter, conv: ConvOverViews): void {
   const tableBytes = conv.table?.offsets.buffer.bytes ?? 0;
 
   emit.call({
-    ...(outputs < fewestLanes && !conv.table && { kernel: 'conv-narrow' }),
+    ...(outputs < fewestLanes && !conv.table && !conv.fixedPoint && { kernel: 'conv-narrow' }),
     label: conv.label,
     rereads: tileRereads({
       weightBytes: weightBytes + tableBytes,
@@ -162,6 +176,7 @@ export function emitConv(emit: Emitter, conv: ConvOverViews): void {
               : { loops: loops.taps, wTapStep: 4 * blockLanes, wBlockStep },
           outputs,
           hasBias: true,
+          fixedPoint: conv.fixedPoint ?? false,
           yPlaces: conv.places?.y,
           extras: extras.map((extra, i) => {
             const places = conv.places?.extras[i];

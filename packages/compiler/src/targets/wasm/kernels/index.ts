@@ -6,6 +6,7 @@ import { applyEpilogue } from './apply-epilogue.ts';
 import { argReduce } from './arg-reduce.ts';
 import { concat } from './concat.ts';
 import { conv } from './conv.ts';
+import { convFixed, convFixedSparse, linearFixed, linearFixedSparse } from './conv-fixed.ts';
 import { convInteger, convIntegerSparse } from './conv-integer.ts';
 import { convPlanes1, convPlanes2 } from './conv-planes.ts';
 import { convSparse, linearSparse } from './conv-sparse.ts';
@@ -48,13 +49,15 @@ export const kernels: Readonly<Record<Exclude<PrimitiveName, ViewName>, readonly
     winogradF4Sparse,
     convPlanes1,
     convPlanes2,
+    convFixed,
+    convFixedSparse,
   ],
   convInteger: [depthwiseInteger, convInteger, convIntegerSparse],
   convTranspose: [convTranspose],
   cumSum: [applyEpilogue(cumSum)],
   gather: [applyEpilogue(gather)],
   layerNorm: [applyEpilogue(layerNorm)],
-  linear: [linear, linearSparse],
+  linear: [linear, linearSparse, linearFixed, linearFixedSparse],
   map: [applyEpilogue(map)],
   matmul: [matmul],
   maxPool: [applyEpilogue(maxPoolCodes), applyEpilogue(maxPool)],

@@ -21,10 +21,15 @@ export const blockLanes = 8;
 
 /**
  * Pixels of a tile: as many as the registers hold, more where a block is one vector. Engines with relaxed
- * SIMD use up each load at once, where older ones hold all loads of a step.
+ * SIMD use up each load at once, where older ones hold all loads of a step. Products of integers need a register more.
  */
-const tilePixels = ({ relaxed }: Assembler, outputs: number): number =>
-  outputs > blockLanes / 2 ? (relaxed ? 6 : 4) : relaxed ? 12 : 6;
+const tilePixels = (
+  { relaxed }: Assembler,
+  { outputs, fixedPoint }: Pick<TileSpec, 'outputs' | 'fixedPoint'>,
+): number => {
+  const few = !relaxed || fixedPoint;
+  return outputs > blockLanes / 2 ? (few ? 4 : 6) : few ? 6 : 12;
+};
 
 /** A product to write. Steps are in bytes. */
 export interface TileSpec extends Finishing {
@@ -39,6 +44,11 @@ export interface TileSpec extends Finishing {
   readonly outputs: number;
   readonly hasBias: boolean;
   readonly blocksOutside: boolean;
+  /**
+   * Whether x and w hold pairs of 16-bit integers, each pair a tap: sums are integers until `[bias][scale]`, which lie
+   * 8 outputs each where a bias else lies, make floats of them. Without a bias, there is `[scale]` alone.
+   */
+  readonly fixedPoint?: boolean;
 }
 
 /** The taps of a dense layer: the same for every output. */
@@ -98,6 +108,10 @@ export function tileRereads(product: {
     : [{ bytes: (tiles - 1) * weightBytes, span: weightBytes + inputBytes / tiles }];
 }
 
+/** Bytes of what a block has where a bias lies. */
+export const biasBytes = ({ fixedPoint, hasBias }: Pick<TileSpec, 'fixedPoint' | 'hasBias'>) =>
+  4 * blockLanes * (fixedPoint && hasBias ? 2 : 1);
+
 /** Statement: the whole product. The pointers are [x, w, bias, y, ...extras]. */
 export function emitTiles(asm: Assembler, spec: TileSpec, pointers: readonly Local[]): Expr {
   const { taps } = spec;
@@ -105,13 +119,13 @@ export function emitTiles(asm: Assembler, spec: TileSpec, pointers: readonly Loc
   const tile = createTile(asm, spec, pointers, own);
   const line: PixelRow = {
     pixels: spec.pixels,
-    held: tilePixels(asm, spec.outputs),
+    held: tilePixels(asm, spec),
     steps: [spec.xPixelStep, 0, 0, spec.yPixelStep, ...spec.extras.map((e) => e.pixelStep)],
   };
   const blockSteps = [
     0,
     'counts' in taps ? 0 : taps.wBlockStep,
-    4 * blockLanes,
+    biasBytes(spec),
     4 * blockLanes,
     ...spec.extras.map(({ laneStep }) => blockLanes * laneStep),
   ];
@@ -225,7 +239,7 @@ function createTile(
 ): (pixels: number, lanes: number) => Expr {
   const [x, w, bias, y, ...extras] = pointers as [Local, Local, Local, Local, ...Local[]];
   const [at, weights, end] = [asm.i32Local(), asm.i32Local(), asm.i32Local()];
-  const held = tilePixels(asm, spec.outputs);
+  const held = tilePixels(asm, spec);
   const blockVectors = Math.min(2, Math.ceil(spec.outputs / 4));
   const sums = Array.from({ length: blockVectors * held }, () => asm.v128Local());
   const loaded = [asm.v128Local(), asm.v128Local()];
@@ -240,9 +254,23 @@ function createTile(
       );
     const start = each((pixel, vector) =>
       sum(pixel, vector).set(
-        spec.hasBias ? asm.load('v128.load', bias.get, 16 * vector) : asm.f32x4(0),
+        spec.fixedPoint
+          ? asm.i32x4(0)
+          : spec.hasBias
+            ? asm.load('v128.load', bias.get, 16 * vector)
+            : asm.f32x4(0),
       ),
     );
+    const multiply = (total: Local, weight: Local): Expr =>
+      spec.fixedPoint
+        ? total.set(
+            asm.op(
+              'i32x4.add',
+              total.get,
+              asm.op('i32x4.dot_i16x8_s', weight.get, input.get),
+            ),
+          )
+        : asm.madd(total, weight.get, input.get);
     /** One tap of every pixel, its inputs at a pointer. */
     const products = (from: Local) =>
       asm.seq(
@@ -253,7 +281,7 @@ function createTile(
           asm.seq(
             input.set(asm.load('v128.load32_splat', ...offset(asm, from, pixel * spec.xPixelStep))),
             ...Array.from({ length: vectors }, (_, vector) =>
-              asm.madd(sum(pixel, vector), loaded[vector]!.get, input.get),
+              multiply(sum(pixel, vector), loaded[vector]!),
             ),
           ),
         ),
@@ -264,9 +292,24 @@ function createTile(
       own
         ? tableRun(asm, own, x, weights, at, end, products)
         : loopRun(asm, spec.taps as LoopTaps, x, weights, at, end, products),
+      ...(spec.fixedPoint ? each((p, v) => asFloats(asm, spec, sum(p, v), bias, v)) : []),
       finish(asm, spec, y, extras, pixels, lanes, sum, at),
     );
   };
+}
+
+/** Statement: integer sums become floats. */
+function asFloats(
+  asm: Assembler,
+  { hasBias }: TileSpec,
+  sum: Local,
+  bias: Local,
+  vector: number,
+): Expr {
+  const of = (list: number) =>
+    asm.load('v128.load', bias.get, 4 * blockLanes * list + 16 * vector);
+  const value = asm.op('f32x4.convert_i32x4_s', sum.get);
+  return sum.set(hasBias ? asm.fma(of(0), value, of(1)) : asm.op('f32x4.mul', value, of(0)));
 }
 
 /** Every tap in its loops. */

@@ -1,0 +1,168 @@
+// 16-bit fixed point: inputs and weights as integers whose products are summed exactly in 32 bits.
+//
+// One instruction multiplies pairs of inputs, so that a product takes half of the instructions that floats take. About
+// 12 bits of each factor are left, which is what sets it apart from codes of 7 and 8 bits: nothing has to be retrained
+// or rounded with care.
+
+import { type AttrsOf, assert, type ConstantNode, type OpNode } from '@espalier/ir';
+import type { Address } from '../../../plan/view.ts';
+import type { Emitter } from '../kernel.ts';
+import { blocksOf } from './conv-tiles.ts';
+import { isConstant } from './pack.ts';
+import { type ColumnShape, keptColumns, type Lists } from './sparse-blocks.ts';
+import { blockLanes } from './tile.ts';
+
+/** Inputs of one tap. */
+export const pair = 2;
+
+/** Below so many inputs or outputs of a group conversion costs what it saves. */
+const fewestChannels = 8;
+
+/** The largest magnitude of 16 bits that has a negative of its own. */
+const mostLevels = 32767;
+
+/** What 32-bit sums hold. */
+const mostSum = 2 ** 31 - 1;
+
+/** Range of the input of a layer, where it is known and the layer's weights are constants. */
+export function knownRange(node: OpNode): number | undefined {
+  if (!isConstant(node, 1) || !isConstant(node, 2)) return undefined;
+  const { groups = 1, inputRange } = node.attrs as Partial<AttrsOf<'conv'>>; // of both ops
+  const [o, i] = node.inputs[1]!.type.shape as [number, number];
+  const fits = i >= fewestChannels && o / groups >= fewestChannels;
+  return fits && (groups === 1 || i % pair === 0) ? inputRange : undefined;
+}
+
+/** How a layer's numbers become integers. */
+export interface FixedPoint {
+  /** The largest integer of an input, which stands for the end of its range. */
+  readonly levels: number;
+  /** What 1 of an input stands for. */
+  readonly inputStep: number;
+  /** What 1 of a weight stands for, by output. */
+  readonly weightSteps: Float64Array;
+}
+
+/** How much finer inputs are than weights: their extremes lie farther out. */
+const inputShare = 2;
+
+/**
+ * Levels with which no sum overflows, whatever the inputs are.
+ *
+ * @param rows Weights `[outputs][taps]`.
+ */
+export function fixedPointOf(
+  rows: ArrayLike<number>,
+  outputs: number,
+  range: number,
+): FixedPoint {
+  const taps = rows.length / outputs;
+  const sums = new Float64Array(outputs);
+  const peaks = new Float64Array(outputs);
+  for (let at = 0; at < rows.length; at++) {
+    const magnitude = Math.abs(rows[at]!);
+    const output = Math.floor(at / taps);
+    sums[output]! += magnitude;
+    peaks[output] = Math.max(peaks[output]!, magnitude);
+  }
+  // A sum reaches as far as that many weights of the largest magnitude would.
+  const widest = sums.reduce((most, sum, o) => Math.max(most, sum / (peaks[o]! || 1)), 1);
+  const levels = Math.min(mostLevels, Math.floor(inputShare * Math.sqrt(mostSum / widest)));
+  // Rounding adds up to a half to each weight.
+  const room = mostSum / levels - taps / 2;
+  assert(room > 0, 'layers are not so wide that their sums overflow');
+  const weightSteps = sums.map((sum, o) =>
+    sum === 0 ? 1 : Math.max(sum / room, peaks[o]! / mostLevels),
+  );
+  return { levels, inputStep: range / levels, weightSteps };
+}
+
+const known = new WeakMap<object, FixedPoint>();
+
+/** The same of a layer whose range is known. */
+export function fixedPointFor(node: OpNode): FixedPoint {
+  const range = knownRange(node);
+  const w = node.inputs[1];
+  assert(w?.kind === 'constant' && range !== undefined, 'it accepts constants and ranges only');
+  const found = known.get(node) ?? fixedPointOf(w.value.data, w.type.shape[0]!, range);
+  known.set(node, found);
+  return found;
+}
+
+/** Biases and what 1 of a sum stands for, `[group][block][bias, scale][8]`. */
+export function packedScales(emit: Emitter, node: OpNode, { inputStep, weightSteps }: FixedPoint) {
+  const { groups = 1 } = node.attrs as Partial<AttrsOf<'conv'>>; // of both ops
+  const bias = node.inputs[2] as ConstantNode; // `knownRange` has seen to it
+  const outputs = weightSteps.length / groups;
+  const packed = new Float32Array(groups * blocksOf(outputs) * 2 * blockLanes);
+  weightSteps.forEach((step, o) => {
+    const block = Math.floor(o / outputs) * blocksOf(outputs) + Math.floor((o % outputs) / blockLanes);
+    const at = 2 * blockLanes * block + ((o % outputs) % blockLanes);
+    packed[at] = bias.value.data[o]!;
+    packed[at + blockLanes] = inputStep * step;
+  });
+  return emit.constant(packed, bias.name);
+}
+
+/** Weights `[O, I, R, S]` in pairs of inputs: columns are `[R][S][pair]`, as the packed input has them. */
+export function pairColumns([o, i, r = 1, s = 1]: readonly number[]): ColumnShape {
+  const pairs = Math.ceil(i! / pair);
+  return {
+    outputs: o!,
+    columns: r * s * pairs,
+    items: pair,
+    // Of an odd number of inputs the last is alone.
+    indexOf(output, column, item) {
+      const input = pair * (column % pairs) + item;
+      return input < i! ? (output * i! + input) * r * s + Math.floor(column / pairs) : -1;
+    },
+  };
+}
+
+/** The pairs that each block of outputs keeps. */
+export function keptPairs({ type, value }: ConstantNode): Lists {
+  const shape = pairColumns(type.shape);
+  const indexOf: ColumnShape['indexOf'] = (output, column, item) => {
+    const index = shape.indexOf(output, column, item);
+    return index < 0 ? shape.indexOf(output, column, 0) : index;
+  };
+  return keptColumns(value, { ...shape, indexOf });
+}
+
+/** Every pair, for each block of each group. */
+export const allPairs = (shape: readonly number[], groups: number): Lists => {
+  const { outputs, columns } = pairColumns(shape);
+  return Array.from({ length: groups * blocksOf(outputs / groups) }, () => [
+    ...Array(columns).keys(),
+  ]);
+};
+
+/** Integers of the listed columns, `[group][block][column][8][2]`, as the words that kernels load. */
+export function packedPairs(
+  emit: Emitter,
+  node: OpNode,
+  { weightSteps }: FixedPoint,
+  lists: Lists,
+): Address {
+  const { groups = 1 } = node.attrs as Partial<AttrsOf<'conv'>>; // of both ops
+  const w = node.inputs[1] as ConstantNode; // `knownRange` has seen to it
+  const shape = pairColumns(w.type.shape);
+  const outputs = shape.outputs / groups;
+  const blocks = blocksOf(outputs);
+  const columns = lists.reduce((sum, { length }) => sum + length, 0);
+  const packed = new Int16Array(columns * blockLanes * pair);
+  let to = 0;
+  lists.forEach((list, at) => {
+    const first = Math.floor(at / blocks) * outputs;
+    const inGroup = (at % blocks) * blockLanes;
+    for (const column of list)
+      for (let lane = 0; lane < blockLanes; lane++)
+        for (let item = 0; item < pair; item++, to++) {
+          if (inGroup + lane >= outputs) continue;
+          const output = first + inGroup + lane;
+          const index = shape.indexOf(output, column, item);
+          if (index >= 0) packed[to] = Math.round(w.value.data[index]! / weightSteps[output]!);
+        }
+  });
+  return emit.constant(new Int32Array(packed.buffer), w.name);
+}

@@ -1,0 +1,112 @@
+import { type Node, type OpNode, parseScalar } from '@espalier/ir';
+import t from 'tap';
+import { agrees, caseOf, type Operands } from '../support/agrees.ts';
+import { type Keep, masked, masks } from '../support/masks.ts';
+import { withKernel } from '../support/run-compiled.ts';
+
+t.setTimeout(300_000);
+
+interface Window {
+  readonly taps?: readonly [number, number];
+  readonly stride?: readonly [number, number];
+  readonly dilation?: readonly [number, number];
+  readonly pads?: readonly [number, number, number, number];
+}
+
+/** Magnitudes that no operand of these cases exceeds. */
+const inputRange = 1.5;
+
+/** About 12 bits of each factor. */
+const bits12 = 1e-3;
+
+const flat: Window = { taps: [1, 1], pads: [0, 0, 0, 0] };
+
+const windows: Readonly<Record<string, Window>> = {
+  '1×1': flat,
+  '1×1, stride 2': { ...flat, stride: [2, 2] },
+  '3×3': {},
+  '3×3, stride 2': { stride: [2, 2] },
+  '2×5, dilated': { taps: [2, 5], dilation: [2, 1], pads: [1, 0, 2, 3] },
+};
+
+const convolve =
+  (
+    size: readonly [number, number],
+    { taps = [3, 3], stride = [1, 1], dilation = [1, 1], pads = [1, 1, 1, 1] }: Window = {},
+    { inputs = 10, outputs = 21, groups = 1, keep }: Partial<Channels> = {},
+  ) =>
+  ({ b, input, constant }: Operands): Node => {
+    const shape = [outputs, inputs / groups, ...taps];
+    return b.conv(
+      input(2, inputs, ...size),
+      keep ? masked(b, shape, keep) : constant(...shape),
+      constant(outputs),
+      { stride, dilation, pads, groups, inputRange },
+    );
+  };
+
+interface Channels {
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly groups: number;
+  readonly keep: Keep;
+}
+
+t.test('convolutions of integers agree with the reference', async (t) => {
+  for (const [name, window] of Object.entries(windows))
+    for (const inputs of [8, 10, 11, 16, 33])
+      for (const outputs of [8, 21])
+        agrees(
+          t,
+          caseOf(convolve([7, 9], window, { inputs, outputs })),
+          `${name}, ${inputs} to ${outputs}`,
+          bits12,
+          withKernel('conv-fixed'),
+        );
+});
+
+t.test('groups see their own channels', async (t) => {
+  for (const [name, window] of Object.entries(windows))
+    agrees(
+      t,
+      caseOf(convolve([6, 5], window, { inputs: 24, outputs: 26, groups: 2 })),
+      name,
+      bits12,
+      withKernel('conv-fixed'),
+    );
+});
+
+t.test('pairs of inputs that blocks of outputs lack are left out', async (t) => {
+  for (const [mask, keep] of Object.entries(masks(8, false)))
+    for (const [name, window] of Object.entries(windows))
+      for (const inputs of [10, 11])
+        agrees(
+          t,
+          caseOf(convolve([7, 9], window, { inputs, keep })),
+          `${name} of ${inputs}, ${mask}`,
+          bits12,
+          withKernel('conv-fixed-sparse'),
+        );
+});
+
+t.test('linear layers agree with the reference', async (t) => {
+  for (const rows of [1, 5, 13])
+    for (const inputs of [8, 37, 64])
+      for (const kernel of ['linear-fixed', 'linear-fixed-sparse'])
+        agrees(
+          t,
+          caseOf(({ b, input, constant }) =>
+            b.linear(
+              input(rows, inputs),
+              kernel === 'linear-fixed'
+                ? constant(27, inputs)
+                : masked(b, [27, inputs], masks(8, false)['a half']!),
+              constant(27),
+              { inputRange },
+            ),
+          ),
+          `${kernel}, ${rows} rows of ${inputs}`,
+          bits12,
+          withKernel(kernel),
+        );
+});
