@@ -13,9 +13,6 @@ interface Window {
   readonly pads?: readonly [number, number, number, number];
 }
 
-/** Magnitudes that no operand of these cases exceeds. */
-const inputRange = 1.5;
-
 /** About 12 bits of each factor. */
 const bits12 = 1e-3;
 
@@ -41,7 +38,7 @@ const convolve =
       input(2, inputs, ...size),
       keep ? masked(b, shape, keep) : constant(...shape),
       constant(outputs),
-      { stride, dilation, pads, groups, inputRange },
+      { stride, dilation, pads, groups, precision: 'int16' },
     );
   };
 
@@ -102,7 +99,7 @@ t.test('linear layers agree with the reference', async (t) => {
                 ? constant(27, inputs)
                 : masked(b, [27, inputs], masks(8, false)['a half']!),
               constant(27),
-              { inputRange },
+              { precision: 'int16' },
             ),
           ),
           `${kernel}, ${rows} rows of ${inputs}`,

@@ -2,7 +2,6 @@
 
 import { badDType, badShape } from '../errors.ts';
 import { type DType, showType, type TensorType } from '../types.ts';
-import type { KnownRange } from './known-range.ts';
 
 /** Refuses any element type but the given. */
 export function expectDType(op: string, type: TensorType, ...dtypes: readonly DType[]): void {
@@ -36,10 +35,4 @@ export function extents4(op: string, type: TensorType): readonly [number, number
   expectRank(op, type, 4);
   const [a, b, c, d] = type.shape;
   return [a!, b!, c!, d!];
-}
-
-/** Refuses a known range of the input that no values could have. */
-export function expectRange(op: string, { inputRange }: KnownRange): void {
-  if (inputRange !== undefined && !(inputRange > 0 && Number.isFinite(inputRange)))
-    throw badShape(op, `an input range of ${inputRange}, which is not above 0 and finite`);
 }

@@ -5,14 +5,14 @@ import { at, same, tied } from '../channels.ts';
 import { badShape } from '../errors.ts';
 import type { Node } from '../node.ts';
 import { elementCount } from '../types.ts';
-import { expectDType, expectRange, expectRank, extents4, isCount } from './checks.ts';
+import { expectDType, expectRank, extents4, isCount } from './checks.ts';
 import { filled, scatterSlice } from './gradients.ts';
-import type { KnownRange } from './known-range.ts';
 import { defineOp, type Op } from './op.ts';
+import { expectPrecision, type LayerPrecision } from './precision.ts';
 import { expectSliding, insideTaps, type Sliding, slidingExtents } from './windows.ts';
 
 /** How a convolution slides, and which channels it sees. */
-export interface ConvAttrs extends Sliding, KnownRange {
+export interface ConvAttrs extends Sliding, LayerPrecision {
   /** Channels are cut into so many groups, which do not see each other. */
   readonly groups: number;
 }
@@ -27,7 +27,7 @@ export const conv: Op<ConvAttrs, 3> = defineOp<ConvAttrs, 3>({
   infer([x, w, bias], attrs) {
     for (const type of [x, w, bias]) expectDType('conv', type, 'f32');
     expectSliding('conv', attrs);
-    expectRange('conv', attrs);
+    expectPrecision('conv', attrs);
     expectRank('conv', bias, 1);
     const [n, c, h, width] = extents4('conv', x);
     const [o, i, r, s] = extents4('conv', w);

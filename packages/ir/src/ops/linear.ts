@@ -3,12 +3,12 @@
 import { type AxisLink, at } from '../channels.ts';
 import { badShape } from '../errors.ts';
 import { elementCount, showType } from '../types.ts';
-import { expectDType, expectRange, expectRank } from './checks.ts';
-import type { KnownRange } from './known-range.ts';
+import { expectDType, expectRank } from './checks.ts';
 import { defineOp, type Op } from './op.ts';
+import { expectPrecision, type LayerPrecision } from './precision.ts';
 
 /** The operands say everything else. */
-export type LinearAttrs = KnownRange;
+export type LinearAttrs = LayerPrecision;
 
 /** `[…, K]` times the transpose of weights `[O, K]` plus a bias `[O]`, to `[…, O]`. */
 export const linear: Op<LinearAttrs, 3> = defineOp<LinearAttrs, 3>({
@@ -16,7 +16,7 @@ export const linear: Op<LinearAttrs, 3> = defineOp<LinearAttrs, 3>({
   arity: 3,
 
   infer([x, w, bias], attrs) {
-    expectRange('linear', attrs);
+    expectPrecision('linear', attrs);
     for (const type of [x, w, bias]) expectDType('linear', type, 'f32');
     expectRank('linear', w, 2);
     expectRank('linear', bias, 1);

@@ -1,5 +1,5 @@
-// Direct convolution and linear layers in fixed point, where the range of their input is known: the input becomes
-// integers first, and what follows are the tiles of floats with pairs of integers as taps. Zeros may be left out.
+// Direct convolution and linear layers in fixed point: the input becomes integers first, and what follows are the tiles
+// of floats with pairs of integers as taps. Zeros may be left out.
 
 import { type AttrsOf, assert, type ConstantNode, type OpNode } from '@espalier/ir';
 import { channelsLast, type Halo, moved, rowMajor, type View } from '../../../plan/view.ts';
@@ -9,10 +9,10 @@ import {
   allPairs,
   fixedPointFor,
   keptPairs,
-  knownRange,
   packedPairs,
   packedScales,
   pairColumns,
+  takesFixedPoint,
 } from './fixed-point.ts';
 import { asPixels, extraPixels } from './linear.ts';
 import { packInputs } from './pack-fixed.ts';
@@ -26,7 +26,7 @@ const known = new WeakMap<object, Lists | 'dense'>();
 
 /** The pairs that blocks keep, if enough are left out. */
 function sparsePairs(node: OpNode): Lists | undefined {
-  const w = node.inputs[1] as ConstantNode; // `knownRange` has seen to it
+  const w = node.inputs[1] as ConstantNode; // `takesFixedPoint` has seen to it
   const found = known.get(w) ?? listsOf(w);
   known.set(w, found);
   return found === 'dense' ? undefined : found;
@@ -42,11 +42,11 @@ function listsOf(w: ConstantNode): Lists | 'dense' {
 /** A layer as a convolution over views of floats. */
 type Layer = Omit<
   ConvOverViews,
-  'label' | 'weights' | 'bias' | 'table' | 'fixedPoint' | 'places' | 'groups'
+  'label' | 'weights' | 'bias' | 'table' | 'inputStep' | 'places' | 'groups'
 >;
 
 function lowerFixed({ node, emit }: Site, layer: Layer, groups: number, sparse: boolean): void {
-  const w = node.inputs[1] as ConstantNode; // `knownRange` has seen to it
+  const w = node.inputs[1] as ConstantNode; // `takesFixedPoint` has seen to it
   const fixed = fixedPointFor(node);
   const { taps, dilation } = layer;
   const [rows, columns] = layer.y.shape.slice(2) as [number, number];
@@ -56,14 +56,14 @@ function lowerFixed({ node, emit }: Site, layer: Layer, groups: number, sparse: 
   const [n, c, h, width] = layer.x.strides as [number, number, number, number];
   const reach = (outputs: number, axis: 0 | 1) =>
     (outputs - 1) * stride[axis] + (taps[axis] - 1) * dilation[axis] + 1;
-  const x = packInputs(emit, {
+  const { view: x, step } = packInputs(emit, {
     label: node.name,
     from: pointwise
       ? { ...layer.x, strides: [n, c, h * layer.stride[0], width * layer.stride[1]] }
       : layer.x,
     rows: reach(rows, 0),
     columns: reach(columns, 1),
-    fixed,
+    levels: fixed.levels,
   });
   const lists = sparse ? sparsePairs(node) : undefined;
   assert(!sparse || lists, 'it accepts sparse constants only');
@@ -73,7 +73,7 @@ function lowerFixed({ node, emit }: Site, layer: Layer, groups: number, sparse: 
     stride,
     groups,
     bias: packedScales(emit, node, fixed),
-    fixedPoint: true,
+    inputStep: step,
   };
   if (!lists) {
     const weights = packedPairs(emit, node, fixed, allPairs(w.type.shape, groups));
@@ -96,7 +96,7 @@ const convFixedPoint = (sparse: boolean): Kernel => ({
   inexact: true,
   skipsZeros: sparse,
   accepts: (node) =>
-    knownRange(node) !== undefined &&
+    takesFixedPoint(node) &&
     (!sparse || (convOf(node).groups === 1 && sparsePairs(node) !== undefined)),
   reads: () => [0],
   wish: (node) => ({ unitAxis: 1, halo: convOf(node).pads satisfies Halo }),
@@ -124,7 +124,7 @@ const linearFixedPoint = (sparse: boolean): Kernel => ({
   skipsZeros: sparse,
   writesDense: true,
   accepts: (node) =>
-    knownRange(node) !== undefined && (!sparse || sparsePairs(node) !== undefined),
+    takesFixedPoint(node) && (!sparse || sparsePairs(node) !== undefined),
   reads: () => [0],
   wish: (node, index) => ({ dense: rowMajor(node.inputs[index]!.type.shape.length) }),
   order: (node) => rowMajor(node.type.shape.length),

@@ -32,10 +32,10 @@ export interface ConvOverViews {
     readonly extras: readonly (readonly number[])[];
   };
   /**
-   * Whether channels of x are pairs of 16-bit integers, as are weights, and the bias is `[group][block][bias, scale][8]`.
-   * Default: floats.
+   * Where channels of x are pairs of 16-bit integers, as are weights, and the bias is `[group][block][bias, scale][8]`:
+   * what 1 of x stands for, four times.
    */
-  readonly fixedPoint?: boolean;
+  readonly inputStep?: Address;
   /** The taps that each block keeps, with weights `[tap][8]`; one group only. Default: all of them. */
   readonly table?: { readonly offsets: Address; readonly counts: Address };
 }
@@ -64,7 +64,7 @@ export function convLoops(
     stride,
     dilation,
     groups,
-    fixedPoint = false,
+    inputStep,
   }: Omit<ConvOverViews, 'weights' | 'bias'>,
   weightGroupBytes: (taps: ConvLoops['taps']) => number,
 ): ConvLoops {
@@ -97,7 +97,7 @@ export function convLoops(
       steps: [
         xc * inputs,
         weightGroupBytes(tapLoops),
-        blocksOf(outputs) * biasBytes({ fixedPoint, hasBias: true }),
+        blocksOf(outputs) * biasBytes(inputStep !== undefined),
         yc * outputs,
         ...along(1).map((step) => step * outputs),
       ],
@@ -142,7 +142,7 @@ export function emitConv(emit: Emitter, conv: ConvOverViews): void {
   const tableBytes = conv.table?.offsets.buffer.bytes ?? 0;
 
   emit.call({
-    ...(outputs < fewestLanes && !conv.table && !conv.fixedPoint && { kernel: 'conv-narrow' }),
+    ...(outputs < fewestLanes && !conv.table && !conv.inputStep && { kernel: 'conv-narrow' }),
     label: conv.label,
     rereads: tileRereads({
       weightBytes: weightBytes + tableBytes,
@@ -157,11 +157,14 @@ export function emitConv(emit: Emitter, conv: ConvOverViews): void {
       conv.bias,
       y.address,
       ...extras.map(({ address }) => address),
+      ...(conv.inputStep ? [conv.inputStep] : []),
       ...(conv.table ? [conv.table.counts, conv.table.offsets] : []),
     ],
     write(asm, ...all) {
       const pointers = all.slice(0, 4 + extras.length);
-      const [counts, offsets] = all.slice(pointers.length);
+      const others = all.slice(pointers.length);
+      const inputStep = conv.inputStep && others.shift();
+      const [counts, offsets] = others;
       return emitTiles(
         asm,
         {
@@ -176,7 +179,7 @@ export function emitConv(emit: Emitter, conv: ConvOverViews): void {
               : { loops: loops.taps, wTapStep: 4 * blockLanes, wBlockStep },
           outputs,
           hasBias: true,
-          fixedPoint: conv.fixedPoint ?? false,
+          inputStep,
           yPlaces: conv.places?.y,
           extras: extras.map((extra, i) => {
             const places = conv.places?.extras[i];

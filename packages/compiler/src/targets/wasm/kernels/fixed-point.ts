@@ -1,8 +1,9 @@
 // 16-bit fixed point: inputs and weights as integers whose products are summed exactly in 32 bits.
 //
-// One instruction multiplies pairs of inputs, so that a product takes half of the instructions that floats take. About
-// 12 bits of each factor are left, which is what sets it apart from codes of 7 and 8 bits: nothing has to be retrained
-// or rounded with care.
+// One instruction multiplies pairs of inputs, so that a product takes half of the instructions that floats take. What
+// 1 of an input stands for follows from the largest of the values at hand, so that nothing has to be calibrated, and
+// some 12 bits of each factor are left, so that nothing has to be rounded with care: that is what sets it apart from codes
+// of 8 bits.
 
 import { type AttrsOf, assert, type ConstantNode, type OpNode } from '@espalier/ir';
 import type { Address } from '../../../plan/view.ts';
@@ -24,21 +25,19 @@ const mostLevels = 32767;
 /** What 32-bit sums hold. */
 const mostSum = 2 ** 31 - 1;
 
-/** Range of the input of a layer, where it is known and the layer's weights are constants. */
-export function knownRange(node: OpNode): number | undefined {
-  if (!isConstant(node, 1) || !isConstant(node, 2)) return undefined;
-  const { groups = 1, inputRange } = node.attrs as Partial<AttrsOf<'conv'>>; // of both ops
+/** Whether a layer may be computed so, and is worth it. */
+export function takesFixedPoint(node: OpNode): boolean {
+  const { groups = 1, precision } = node.attrs as Partial<AttrsOf<'conv'>>; // of both ops
+  if (precision !== 'int16' || !isConstant(node, 1) || !isConstant(node, 2)) return false;
   const [o, i] = node.inputs[1]!.type.shape as [number, number];
   const fits = i >= fewestChannels && o / groups >= fewestChannels;
-  return fits && (groups === 1 || i % pair === 0) ? inputRange : undefined;
+  return fits && (groups === 1 || i % pair === 0);
 }
 
 /** How a layer's numbers become integers. */
 export interface FixedPoint {
-  /** The largest integer of an input, which stands for the end of its range. */
+  /** The integer of the input's largest magnitude. */
   readonly levels: number;
-  /** What 1 of an input stands for. */
-  readonly inputStep: number;
   /** What 1 of a weight stands for, by output. */
   readonly weightSteps: Float64Array;
 }
@@ -51,11 +50,7 @@ const inputShare = 2;
  *
  * @param rows Weights `[outputs][taps]`.
  */
-export function fixedPointOf(
-  rows: ArrayLike<number>,
-  outputs: number,
-  range: number,
-): FixedPoint {
+export function fixedPointOf(rows: ArrayLike<number>, outputs: number): FixedPoint {
   const taps = rows.length / outputs;
   const sums = new Float64Array(outputs);
   const peaks = new Float64Array(outputs);
@@ -74,32 +69,31 @@ export function fixedPointOf(
   const weightSteps = sums.map((sum, o) =>
     sum === 0 ? 1 : Math.max(sum / room, peaks[o]! / mostLevels),
   );
-  return { levels, inputStep: range / levels, weightSteps };
+  return { levels, weightSteps };
 }
 
 const known = new WeakMap<object, FixedPoint>();
 
-/** The same of a layer whose range is known. */
+/** The same of the weights of a layer. */
 export function fixedPointFor(node: OpNode): FixedPoint {
-  const range = knownRange(node);
   const w = node.inputs[1];
-  assert(w?.kind === 'constant' && range !== undefined, 'it accepts constants and ranges only');
-  const found = known.get(node) ?? fixedPointOf(w.value.data, w.type.shape[0]!, range);
-  known.set(node, found);
+  assert(w?.kind === 'constant', 'it accepts constants only');
+  const found = known.get(w) ?? fixedPointOf(w.value.data, w.type.shape[0]!);
+  known.set(w, found);
   return found;
 }
 
-/** Biases and what 1 of a sum stands for, `[group][block][bias, scale][8]`. */
-export function packedScales(emit: Emitter, node: OpNode, { inputStep, weightSteps }: FixedPoint) {
+/** Biases and what 1 of a weight stands for, `[group][block][bias, scale][8]`. */
+export function packedScales(emit: Emitter, node: OpNode, { weightSteps }: FixedPoint): Address {
   const { groups = 1 } = node.attrs as Partial<AttrsOf<'conv'>>; // of both ops
-  const bias = node.inputs[2] as ConstantNode; // `knownRange` has seen to it
+  const bias = node.inputs[2] as ConstantNode; // `takesFixedPoint` has seen to it
   const outputs = weightSteps.length / groups;
   const packed = new Float32Array(groups * blocksOf(outputs) * 2 * blockLanes);
   weightSteps.forEach((step, o) => {
     const block = Math.floor(o / outputs) * blocksOf(outputs) + Math.floor((o % outputs) / blockLanes);
     const at = 2 * blockLanes * block + ((o % outputs) % blockLanes);
     packed[at] = bias.value.data[o]!;
-    packed[at + blockLanes] = inputStep * step;
+    packed[at + blockLanes] = step;
   });
   return emit.constant(packed, bias.name);
 }
@@ -145,7 +139,7 @@ export function packedPairs(
   lists: Lists,
 ): Address {
   const { groups = 1 } = node.attrs as Partial<AttrsOf<'conv'>>; // of both ops
-  const w = node.inputs[1] as ConstantNode; // `knownRange` has seen to it
+  const w = node.inputs[1] as ConstantNode; // `takesFixedPoint` has seen to it
   const shape = pairColumns(w.type.shape);
   const outputs = shape.outputs / groups;
   const blocks = blocksOf(outputs);

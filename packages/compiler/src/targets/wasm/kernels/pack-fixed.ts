@@ -1,16 +1,19 @@
 // Inputs as 16-bit integers, pixel after pixel, pairs of channels in words.
 
-import { type Address, moved, noHalo, type View } from '../../../plan/view.ts';
+import { type Address, noHalo, type View } from '../../../plan/view.ts';
 import type { Assembler, Expr, Local } from '../assembler.ts';
 import type { Emitter } from '../kernel.ts';
-import { type Loop, nest } from '../walk.ts';
-import { type FixedPoint, pair } from './fixed-point.ts';
+import { foldLanes, type Loop, nest } from '../walk.ts';
+import { pair } from './fixed-point.ts';
 
 /** Elements that are packed at once. */
 const together = 8;
 
 /** Added to a float of few digits, it leaves them rounded in the lowest bits. */
-const rounder = 1.5 * 2 ** 23;
+export const rounder = 1.5 * 2 ** 23;
+
+/** Stands for the largest magnitude where all values are zero, or nearly. */
+export const leastPeak = 1e-30;
 
 /** What is packed: the part of a view that a layer's windows touch. */
 export interface Packing {
@@ -19,28 +22,46 @@ export interface Packing {
   readonly from: View;
   readonly rows: number;
   readonly columns: number;
-  readonly fixed: Pick<FixedPoint, 'levels' | 'inputStep'>;
+  /** What the largest magnitude becomes. */
+  readonly levels: number;
 }
 
-/** Adds the step, and gives the view of its result: words whose low half is the first channel of a pair. */
-export function packInputs(emit: Emitter, packing: Packing): View {
-  const { label, from, rows, columns, fixed } = packing;
+/** Integers, and where it says what 1 of them stands for. */
+export interface Packed {
+  /** Words whose low half is the first channel of a pair. */
+  readonly view: View;
+  readonly step: Address;
+}
+
+/** Adds the step that packs. */
+export function packInputs(emit: Emitter, packing: Packing): Packed {
+  const { label, from, rows, columns, levels } = packing;
   const [n, c] = from.shape as [number, number];
   const pairs = Math.ceil(c / pair);
   const to: Address = emit.scratch(4 * n * rows * columns * pairs, `${label}, as integers`);
-  const loops = runsOf(packing);
+  const step = emit.scratch(16, `${label}, step`);
+  const runs = runsOf(packing);
   emit.call({
     label: `pack ${label}`,
-    args: [from.address, to],
-    write: (asm, source, target) => pack(asm, loops, fixed, source!, target!),
+    args: [from.address, to, step],
+    write: (asm, source, target, stepAt) =>
+      asm.seq(
+        measure(asm, runs, levels, source!, stepAt!),
+        pack(asm, runs, source!, target!, stepAt!),
+      ),
   });
   const shape = [n, pairs, rows, columns];
   const strides = [rows * columns * pairs, 1, columns * pairs, pairs];
-  return { address: moved(to, 0), dtype: 'i32', shape, strides, halo: noHalo };
+  return { view: { address: to, dtype: 'i32', shape, strides, halo: noHalo }, step };
 }
 
 /** Runs of dense elements, and the loops around them, over [floats, integers] in bytes. */
-function runsOf({ from, rows, columns }: Packing): { readonly outer: Loop[]; readonly run: number } {
+interface Runs {
+  readonly outer: readonly Loop[];
+  readonly run: number;
+}
+
+function runsOf({ from, rows, columns }: Packing): Runs {
   const [n, c] = from.shape as [number, number];
   const [image, , row, column] = from.strides as [number, number, number, number];
   const even = pair * Math.ceil(c / pair);
@@ -59,55 +80,99 @@ function runsOf({ from, rows, columns }: Packing): { readonly outer: Loop[]; rea
   return { outer, run };
 }
 
-function pack(
+/** Statement: something for every 8 elements, both pointers at them; the last of a run may come twice. */
+function eachEight(
   asm: Assembler,
-  { outer, run }: ReturnType<typeof runsOf>,
-  { levels, inputStep }: Packing['fixed'],
+  { outer, run }: Runs,
   source: Local,
   target: Local,
+  body: (from: Local, to: Local) => Expr,
 ): Expr {
-  const [scale, most, least, rounding] = [1 / inputStep, levels, -levels, rounder].map((value) => ({
-    value,
-    local: asm.v128Local(),
-  })) as [Held, Held, Held, Held];
-  const halves = [asm.v128Local(), asm.v128Local()];
   const [from, to] = [asm.i32Local(), asm.i32Local()];
-  const some = (bytes: number): Expr =>
-    asm.seq(
-      ...halves.map((half, i) => {
-        const value = asm.op(
-          'f32x4.mul',
-          asm.load('v128.load', from.get, bytes + 16 * i),
-          scale.local.get,
-        );
-        const above = asm.op('f32x4.pmax', least.local.get, value);
-        const within = asm.op('f32x4.pmin', most.local.get, above);
-        return half.set(asm.op('f32x4.add', within, rounding.local.get));
-      }),
-      asm.store('v128.store', to.get, asm.lowHalves(halves[0]!.get, halves[1]!.get), bytes / 2),
-    );
-  const whole = Math.floor(run / together);
+  const whole = { extent: Math.floor(run / together), steps: [4 * together, 2 * together] };
   const rest = run % together;
+  const first = [asm.i32Local(), asm.i32Local()] as const;
   return asm.seq(
-    ...[scale, most, least, rounding].map(({ value, local }) => local.set(asm.f32x4(value))),
+    first[0].set(source.get),
+    first[1].set(target.get),
     nest(
       asm,
       outer,
-      [source, target],
+      first,
       asm.seq(
-        from.set(source.get),
-        to.set(target.get),
-        nest(asm, [{ extent: whole, steps: [4 * together, 2 * together] }], [from, to], some(0)),
-        // The last ones, some of them again.
+        from.set(first[0].get),
+        to.set(first[1].get),
+        nest(asm, [whole], [from, to], body(from, to)),
         ...(rest > 0
-          ? [from.advance(4 * (rest - together)), to.advance(2 * (rest - together)), some(0)]
+          ? [
+              from.advance(4 * (rest - together)),
+              to.advance(2 * (rest - together)),
+              body(from, to),
+            ]
           : []),
       ),
     ),
   );
 }
 
-interface Held {
-  readonly value: number;
-  readonly local: Local;
+/** Statement: stores what 1 of an integer stands for, so that the largest magnitude becomes `levels`. */
+function measure(asm: Assembler, runs: Runs, levels: number, source: Local, stepAt: Local): Expr {
+  const peaks = [asm.v128Local(), asm.v128Local()] as const;
+  return asm.seq(
+    ...peaks.map((peak) => peak.set(asm.f32x4(leastPeak))),
+    eachEight(asm, runs, source, source, (from) =>
+      asm.seq(
+        ...peaks.map((peak, i) => {
+          const magnitude = asm.op('f32x4.abs', asm.load('v128.load', from.get, 16 * i));
+          return peak.set(asm.op('f32x4.pmax', peak.get, magnitude));
+        }),
+      ),
+    ),
+    storeStep(asm, peaks, levels, stepAt),
+  );
+}
+
+/** Statement: what 1 stands for, from the largest magnitudes of each lane, into four words. */
+export function storeStep(
+  asm: Assembler,
+  [peak, other]: readonly [Local, Local],
+  levels: number,
+  stepAt: Local,
+  byteOffset = 0,
+): Expr {
+  const most = (a: Expr, b: Expr) => asm.op('f32x4.pmax', a, b);
+  return asm.seq(
+    peak.set(most(peak.get, other.get)),
+    peak.set(foldLanes(asm, peak, most)),
+    asm.store(
+      'v128.store',
+      stepAt.get,
+      asm.op('f32x4.mul', peak.get, asm.f32x4(1 / levels)),
+      byteOffset,
+    ),
+  );
+}
+
+/** Statement: divides by the step and rounds. */
+function pack(asm: Assembler, runs: Runs, source: Local, target: Local, stepAt: Local): Expr {
+  const [scale, rounding] = [asm.v128Local(), asm.v128Local()];
+  const halves = [asm.v128Local(), asm.v128Local()] as const;
+  return asm.seq(
+    scale.set(asm.op('f32x4.div', asm.f32x4(1), asm.load('v128.load', stepAt.get))),
+    rounding.set(asm.f32x4(rounder)),
+    eachEight(asm, runs, source, target, (from, to) =>
+      asm.seq(
+        ...halves.map((half, i) =>
+          half.set(
+            asm.op(
+              'f32x4.add',
+              asm.op('f32x4.mul', asm.load('v128.load', from.get, 16 * i), scale.get),
+              rounding.get,
+            ),
+          ),
+        ),
+        asm.store('v128.store', to.get, asm.lowHalves(halves[0].get, halves[1].get)),
+      ),
+    ),
+  );
 }

@@ -25,9 +25,9 @@ export const blockLanes = 8;
  */
 const tilePixels = (
   { relaxed }: Assembler,
-  { outputs, fixedPoint }: Pick<TileSpec, 'outputs' | 'fixedPoint'>,
+  { outputs, inputStep }: Pick<TileSpec, 'outputs' | 'inputStep'>,
 ): number => {
-  const few = !relaxed || fixedPoint;
+  const few = !relaxed || inputStep;
   return outputs > blockLanes / 2 ? (few ? 4 : 6) : few ? 6 : 12;
 };
 
@@ -45,10 +45,11 @@ export interface TileSpec extends Finishing {
   readonly hasBias: boolean;
   readonly blocksOutside: boolean;
   /**
-   * Whether x and w hold pairs of 16-bit integers, each pair a tap: sums are integers until `[bias][scale]`, which lie
-   * 8 outputs each where a bias else lies, make floats of them. Without a bias, there is `[scale]` alone.
+   * Where x and w hold pairs of 16-bit integers, each pair a tap: points to what 1 of x stands for, four times. Sums are
+   * integers until `[bias][scale]`, 8 outputs each, where a bias else lies, make floats of them; without a bias there is
+   * `[scale]` alone.
    */
-  readonly fixedPoint?: boolean;
+  readonly inputStep?: Local | undefined;
 }
 
 /** The taps of a dense layer: the same for every output. */
@@ -109,8 +110,7 @@ export function tileRereads(product: {
 }
 
 /** Bytes of what a block has where a bias lies. */
-export const biasBytes = ({ fixedPoint, hasBias }: Pick<TileSpec, 'fixedPoint' | 'hasBias'>) =>
-  4 * blockLanes * (fixedPoint && hasBias ? 2 : 1);
+export const biasBytes = (isFixed: boolean): number => 4 * blockLanes * (isFixed ? 2 : 1);
 
 /** Statement: the whole product. The pointers are [x, w, bias, y, ...extras]. */
 export function emitTiles(asm: Assembler, spec: TileSpec, pointers: readonly Local[]): Expr {
@@ -125,7 +125,7 @@ export function emitTiles(asm: Assembler, spec: TileSpec, pointers: readonly Loc
   const blockSteps = [
     0,
     'counts' in taps ? 0 : taps.wBlockStep,
-    biasBytes(spec),
+    biasBytes(spec.inputStep !== undefined && spec.hasBias),
     4 * blockLanes,
     ...spec.extras.map(({ laneStep }) => blockLanes * laneStep),
   ];
@@ -254,7 +254,7 @@ function createTile(
       );
     const start = each((pixel, vector) =>
       sum(pixel, vector).set(
-        spec.fixedPoint
+        spec.inputStep
           ? asm.i32x4(0)
           : spec.hasBias
             ? asm.load('v128.load', bias.get, 16 * vector)
@@ -262,7 +262,7 @@ function createTile(
       ),
     );
     const multiply = (total: Local, weight: Local): Expr =>
-      spec.fixedPoint
+      spec.inputStep
         ? total.set(
             asm.op(
               'i32x4.add',
@@ -292,24 +292,41 @@ function createTile(
       own
         ? tableRun(asm, own, x, weights, at, end, products)
         : loopRun(asm, spec.taps as LoopTaps, x, weights, at, end, products),
-      ...(spec.fixedPoint ? each((p, v) => asFloats(asm, spec, sum(p, v), bias, v)) : []),
+      ...(spec.inputStep
+        ? asFloats(asm, spec.hasBias, spec.inputStep, bias, input, vectors, (vector) =>
+            Array.from({ length: pixels }, (_, pixel) => sum(pixel, vector)),
+          )
+        : []),
       finish(asm, spec, y, extras, pixels, lanes, sum, at),
     );
   };
 }
 
-/** Statement: integer sums become floats. */
+/** Statements: integer sums become floats. */
 function asFloats(
   asm: Assembler,
-  { hasBias }: TileSpec,
-  sum: Local,
+  hasBias: boolean,
+  inputStep: Local,
   bias: Local,
-  vector: number,
-): Expr {
-  const of = (list: number) =>
-    asm.load('v128.load', bias.get, 4 * blockLanes * list + 16 * vector);
-  const value = asm.op('f32x4.convert_i32x4_s', sum.get);
-  return sum.set(hasBias ? asm.fma(of(0), value, of(1)) : asm.op('f32x4.mul', value, of(0)));
+  scale: Local,
+  vectors: number,
+  sumsOf: (vector: number) => readonly Local[],
+): Expr[] {
+  return Array.from({ length: vectors }, (_, vector) => {
+    const of = (list: number) =>
+      asm.load('v128.load', bias.get, 4 * blockLanes * list + 16 * vector);
+    return asm.seq(
+      scale.set(
+        asm.op('f32x4.mul', of(hasBias ? 1 : 0), asm.load('v128.load', inputStep.get)),
+      ),
+      ...sumsOf(vector).map((sum) => {
+        const value = asm.op('f32x4.convert_i32x4_s', sum.get);
+        return sum.set(
+          hasBias ? asm.fma(of(0), value, scale.get) : asm.op('f32x4.mul', value, scale.get),
+        );
+      }),
+    );
+  });
 }
 
 /** Every tap in its loops. */
