@@ -20,7 +20,7 @@ export const pair = 2;
 const fewestChannels = 8;
 
 /** The largest magnitude of 16 bits that has a negative of its own. */
-const mostLevels = 32767;
+export const mostLevels = 32767;
 
 /** What 32-bit sums hold. */
 const mostSum = 2 ** 31 - 1;
@@ -45,8 +45,28 @@ export interface FixedPoint {
 /** How much finer inputs are than weights: their extremes lie farther out. */
 const inputShare = 2;
 
+/** Largest integers of inputs and of weights with which no sum overflows, whatever the inputs are. */
+export interface Levels {
+  readonly inputs: number;
+  /** Not an integer: what the largest weight is multiplied by before it is rounded. */
+  readonly weights: number;
+}
+
 /**
- * Levels with which no sum overflows, whatever the inputs are.
+ * Shares the bits of sums out.
+ *
+ * @param widest The sum of the magnitudes of an output's weights, in parts of the largest: the most of all outputs.
+ * @param taps Weights of an output; rounding adds up to a half to each.
+ */
+export function levelsFor(widest: number, taps: number): Levels {
+  const inputs = Math.min(mostLevels, Math.floor(inputShare * Math.sqrt(mostSum / widest)));
+  const room = mostSum / inputs - taps / 2;
+  assert(room > 0, 'layers are not so wide that their sums overflow');
+  return { inputs, weights: Math.min(mostLevels, room / widest) };
+}
+
+/**
+ * Integers for weights.
  *
  * @param rows Weights `[outputs][taps]`.
  */
@@ -60,16 +80,14 @@ export function fixedPointOf(rows: ArrayLike<number>, outputs: number): FixedPoi
     sums[output]! += magnitude;
     peaks[output] = Math.max(peaks[output]!, magnitude);
   }
-  // A sum reaches as far as that many weights of the largest magnitude would.
   const widest = sums.reduce((most, sum, o) => Math.max(most, sum / (peaks[o]! || 1)), 1);
-  const levels = Math.min(mostLevels, Math.floor(inputShare * Math.sqrt(mostSum / widest)));
-  // Rounding adds up to a half to each weight.
-  const room = mostSum / levels - taps / 2;
-  assert(room > 0, 'layers are not so wide that their sums overflow');
+  const { inputs, weights } = levelsFor(widest, taps);
+  // Outputs with fewer large weights have finer ones.
+  const room = weights * widest;
   const weightSteps = sums.map((sum, o) =>
     sum === 0 ? 1 : Math.max(sum / room, peaks[o]! / mostLevels),
   );
-  return { levels, weightSteps };
+  return { levels: inputs, weightSteps };
 }
 
 const known = new WeakMap<object, FixedPoint>();

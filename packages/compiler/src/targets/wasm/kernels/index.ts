@@ -30,6 +30,7 @@ import { softmax } from './softmax.ts';
 import { suppress } from './suppress.ts';
 import { topK } from './top-k.ts';
 import { winogradF2, winogradF2Sparse, winogradF4, winogradF4Sparse } from './winograd.ts';
+import { winogradF2Fixed, winogradF4Fixed } from './winograd-fixed.ts';
 
 /** Primitives that are views of their operand, and need no code. */
 export type ViewName = 'transpose' | 'reshape' | 'slice' | 'expand';
@@ -51,6 +52,8 @@ export const kernels: Readonly<Record<Exclude<PrimitiveName, ViewName>, readonly
     convPlanes2,
     convFixed,
     convFixedSparse,
+    winogradF2Fixed,
+    winogradF4Fixed,
   ],
   convInteger: [depthwiseInteger, convInteger, convIntegerSparse],
   convTranspose: [convTranspose],

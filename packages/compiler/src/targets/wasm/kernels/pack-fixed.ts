@@ -10,7 +10,7 @@ import { pair } from './fixed-point.ts';
 const together = 8;
 
 /** Added to a float of few digits, it leaves them rounded in the lowest bits. */
-export const rounder = 1.5 * 2 ** 23;
+const rounder = 1.5 * 2 ** 23;
 
 /** Stands for the largest magnitude where all values are zero, or nearly. */
 export const leastPeak = 1e-30;
@@ -138,7 +138,6 @@ export function storeStep(
   [peak, other]: readonly [Local, Local],
   levels: number,
   stepAt: Local,
-  byteOffset = 0,
 ): Expr {
   const most = (a: Expr, b: Expr) => asm.op('f32x4.pmax', a, b);
   return asm.seq(
@@ -148,28 +147,24 @@ export function storeStep(
       'v128.store',
       stepAt.get,
       asm.op('f32x4.mul', peak.get, asm.f32x4(1 / levels)),
-      byteOffset,
     ),
   );
 }
 
+/** Value: multiplied by a scale, the nearest integers in the low halves of its lanes. */
+export const rounded = (asm: Assembler, value: Expr, scale: Local): Expr =>
+  asm.op('f32x4.add', asm.op('f32x4.mul', value, scale.get), asm.f32x4(rounder));
+
 /** Statement: divides by the step and rounds. */
 function pack(asm: Assembler, runs: Runs, source: Local, target: Local, stepAt: Local): Expr {
-  const [scale, rounding] = [asm.v128Local(), asm.v128Local()];
+  const scale = asm.v128Local();
   const halves = [asm.v128Local(), asm.v128Local()] as const;
   return asm.seq(
     scale.set(asm.op('f32x4.div', asm.f32x4(1), asm.load('v128.load', stepAt.get))),
-    rounding.set(asm.f32x4(rounder)),
     eachEight(asm, runs, source, target, (from, to) =>
       asm.seq(
         ...halves.map((half, i) =>
-          half.set(
-            asm.op(
-              'f32x4.add',
-              asm.op('f32x4.mul', asm.load('v128.load', from.get, 16 * i), scale.get),
-              rounding.get,
-            ),
-          ),
+          half.set(rounded(asm, asm.load('v128.load', from.get, 16 * i), scale)),
         ),
         asm.store('v128.store', to.get, asm.lowHalves(halves[0].get, halves[1].get)),
       ),

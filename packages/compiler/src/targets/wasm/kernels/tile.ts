@@ -46,8 +46,8 @@ export interface TileSpec extends Finishing {
   readonly blocksOutside: boolean;
   /**
    * Where x and w hold pairs of 16-bit integers, each pair a tap: points to what 1 of x stands for, four times. Sums are
-   * integers until `[bias][scale]`, 8 outputs each, where a bias else lies, make floats of them; without a bias there is
-   * `[scale]` alone.
+   * integers until that and `[bias][scale]`, 8 outputs each, where a bias else lies, make floats of them; without a bias
+   * weights are left as they are.
    */
   readonly inputStep?: Local | undefined;
 }
@@ -315,10 +315,9 @@ function asFloats(
   return Array.from({ length: vectors }, (_, vector) => {
     const of = (list: number) =>
       asm.load('v128.load', bias.get, 4 * blockLanes * list + 16 * vector);
+    const step = asm.load('v128.load', inputStep.get);
     return asm.seq(
-      scale.set(
-        asm.op('f32x4.mul', of(hasBias ? 1 : 0), asm.load('v128.load', inputStep.get)),
-      ),
+      scale.set(hasBias ? asm.op('f32x4.mul', of(1), step) : step),
       ...sumsOf(vector).map((sum) => {
         const value = asm.op('f32x4.convert_i32x4_s', sum.get);
         return sum.set(

@@ -50,11 +50,13 @@ function evenSize(extent: number, most: number): number {
  * Cuts a 3 × 3 convolution of stride 1.
  *
  * @param taps Inputs of all blocks of 8 outputs together; default all inputs for each block.
+ * @param weightBytes Bytes of a weight of a position.
  */
 export function planWinograd(
   node: OpNode,
   { m, n }: WinogradForm,
   taps = Math.ceil(node.type.shape[1]! / 8) * node.inputs[0]!.type.shape[1]!,
+  weightBytes = 4,
 ): WinogradPlan {
   assert(node.op === 'conv', 'only convolutions are cut into tiles');
   const { pads } = node.attrs as AttrsOf<'conv'>; // its op says so
@@ -81,7 +83,7 @@ export function planWinograd(
     factorTileStep,
     productTileStep,
     factorStep: apart(tiles * factorTileStep),
-    weightStep: apart(32 * taps),
+    weightStep: apart(8 * weightBytes * taps),
     productStep: apart(tiles * productTileStep),
     halo: [
       pads[0],

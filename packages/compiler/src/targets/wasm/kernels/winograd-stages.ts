@@ -5,9 +5,14 @@ import type { View } from '../../../plan/view.ts';
 import type { Assembler, Expr, Local } from '../assembler.ts';
 import { nest } from '../walk.ts';
 import { extraOf, finish } from './epilogue.ts';
+import { leastPeak, rounded, storeStep } from './pack-fixed.ts';
 import { blockLanes, emitTiles, type TableTaps } from './tile.ts';
 import type { WinogradPlan } from './winograd-plan.ts';
 import type { WinogradForm } from './winograd-transforms.ts';
+
+/** Bytes from the biases to the scales of outputs. */
+export const scalesAt = ({ outputs }: Pick<WinogradPlan, 'outputs'>): number =>
+  4 * blockLanes * Math.ceil(outputs / blockLanes);
 
 /** What the stages have to know. */
 export interface WinogradSpec {
@@ -19,18 +24,23 @@ export interface WinogradSpec {
   readonly epilogue: Scalar | undefined;
   /** Inputs of a block of outputs, on average. */
   readonly meanTaps: number;
+  /** What the largest factor of each position becomes, where products are those of integers. */
+  readonly levels?: number;
 }
 
 /**
  * Statement: the whole convolution. Pointers: [x, weights, factors, products, scratch, bias, y,
- * ...extras], and for sparse weights [counts, offsets] of the inputs that each block of outputs keeps.
+ * ...extras], and for sparse weights [counts, offsets] of the inputs that each block of outputs keeps, for integers
+ * [norms, steps] of the positions; then the bias is followed by the scales of the outputs.
  */
 export function emitWinograd(asm: Assembler, spec: WinogradSpec, pointers: readonly Local[]): Expr {
   const { form, plan, x, y, extras } = spec;
   const { m } = form;
   const [from, weights, factors, products, scratch, bias, to, ...rest] = pointers as Seven;
   const own = rest.slice(0, extras.length);
-  const [counts, offsets] = rest.slice(extras.length);
+  const others = rest.slice(extras.length);
+  const rounding = spec.levels ? (others.splice(-2) as [Local, Local]) : undefined;
+  const [counts, offsets] = others;
   const table = counts && offsets ? { counts, offsets, meanTaps: spec.meanTaps } : undefined;
   const moving = [from, to, ...own];
   const views = [x, y, ...extras];
@@ -63,7 +73,8 @@ export function emitWinograd(asm: Assembler, spec: WinogradSpec, pointers: reado
   const block = asm.seq(
     ...place,
     inputStage(asm, spec, heads[0]!, factors, scratch),
-    productStage(asm, spec, factors, weights, products, table),
+    ...(rounding ? [roundingStage(asm, spec, factors, ...rounding)] : []),
+    productStage(asm, spec, factors, weights, products, table, rounding?.[1]),
     outputStage(
       asm,
       spec,
@@ -158,6 +169,77 @@ function inputStage(
   );
 }
 
+/** Bytes of a position among the steps: of its factors, and of its products. */
+export const stepBytes = 32;
+
+/** Factors become integers where they lie, each position's by its own step. */
+function roundingStage(
+  asm: Assembler,
+  { form, plan, levels = 1 }: WinogradSpec,
+  factors: Local,
+  norms: Local,
+  steps: Local,
+): Expr {
+  const pointers = [asm.i32Local(), asm.i32Local(), asm.i32Local()] as const;
+  const [v, norm, step] = pointers;
+  const [from, to] = [asm.i32Local(), asm.i32Local()];
+  const peaks = [asm.v128Local(), asm.v128Local()] as const;
+  const scale = asm.v128Local();
+  const vectors = (plan.blockRows * plan.blockColumns * plan.factorTileStep) / 16;
+  const pairs = { extent: Math.floor(vectors / 2), steps: [32, 16] };
+  const atEach = (body: (count: 1 | 2) => Expr): Expr =>
+    asm.seq(
+      from.set(v.get),
+      to.set(v.get),
+      nest(asm, [pairs], [from, to], body(2)),
+      vectors % 2 === 1 ? body(1) : asm.seq(),
+    );
+  const measure = atEach((count) =>
+    asm.seq(
+      ...peaks.slice(0, count).map((peak, i) => {
+        const magnitude = asm.op('f32x4.abs', asm.load('v128.load', from.get, 16 * i));
+        return peak.set(asm.op('f32x4.pmax', peak.get, magnitude));
+      }),
+    ),
+  );
+  const round = atEach((count) => {
+    const halves = peaks.map((half, i) =>
+      i < count ? half.set(rounded(asm, asm.load('v128.load', from.get, 16 * i), scale)) : asm.seq(),
+    );
+    const all = asm.lowHalves(peaks[0].get, peaks[1].get);
+    return asm.seq(
+      ...halves,
+      count === 2
+        ? asm.store('v128.store', to.get, all)
+        : asm.storeLane('v128.store64_lane', to.get, all, 0),
+    );
+  });
+  return asm.seq(
+    v.set(factors.get),
+    norm.set(norms.get),
+    step.set(steps.get),
+    nest(
+      asm,
+      [{ extent: form.n * form.n, steps: [plan.factorStep, 4, stepBytes] }],
+      pointers,
+      asm.seq(
+        ...peaks.map((peak) => peak.set(asm.f32x4(leastPeak))),
+        measure,
+        storeStep(asm, peaks, levels, step),
+        scale.set(asm.load('v128.load', step.get)),
+        asm.store(
+          'v128.store',
+          step.get,
+          asm.op('f32x4.mul', scale.get, asm.load('v128.load32_splat', norm.get)),
+          16,
+        ),
+        scale.set(asm.op('f32x4.div', asm.f32x4(1), scale.get)),
+        round,
+      ),
+    ),
+  );
+}
+
 /** The n² matrix products. */
 function productStage(
   asm: Assembler,
@@ -166,38 +248,49 @@ function productStage(
   weights: Local,
   products: Local,
   table: TableTaps | undefined,
+  steps: Local | undefined,
 ): Expr {
   const pointers = [asm.i32Local(), asm.i32Local(), asm.i32Local(), asm.i32Local()] as const;
   const [v, u, none, p] = pointers;
+  const step = steps && asm.i32Local();
+  // Words hold two integers.
+  const tileStep = plan.factorTileStep / (step ? 2 : 1);
+  const inputs = plan.inputs / (step ? 2 : 1);
+  const positions = {
+    extent: form.n * form.n,
+    steps: [plan.factorStep, plan.weightStep, 0, plan.productStep, stepBytes],
+  };
   return asm.seq(
     v.set(factors.get),
     u.set(weights.get),
     p.set(products.get),
-    emitTiles(
+    ...(step ? [step.set(asm.op('i32.add', steps.get, asm.i32(16)))] : []),
+    nest(
       asm,
-      {
-        outer: [
-          {
-            extent: form.n * form.n,
-            steps: [plan.factorStep, plan.weightStep, 0, plan.productStep],
+      [positions],
+      step ? [...pointers, step] : pointers,
+      emitTiles(
+        asm,
+        {
+          outer: [],
+          fixedLoops: 0,
+          pixels: plan.blockRows * plan.blockColumns,
+          xPixelStep: tileStep,
+          yPixelStep: plan.productTileStep,
+          taps: table ?? {
+            loops: [{ extent: inputs, step: 4 }],
+            wTapStep: 4 * blockLanes,
+            wBlockStep: 4 * blockLanes * inputs,
           },
-        ],
-        fixedLoops: 1,
-        pixels: plan.blockRows * plan.blockColumns,
-        xPixelStep: plan.factorTileStep,
-        yPixelStep: plan.productTileStep,
-        taps: table ?? {
-          loops: [{ extent: plan.inputs, step: 4 }],
-          wTapStep: 4 * blockLanes,
-          wBlockStep: 4 * blockLanes * plan.inputs,
+          outputs: plan.outputs,
+          hasBias: false,
+          inputStep: step,
+          extras: [],
+          epilogue: undefined,
+          blocksOutside: true,
         },
-        outputs: plan.outputs,
-        hasBias: false,
-        extras: [],
-        epilogue: undefined,
-        blocksOutside: true,
-      },
-      [v, u, none, p],
+        pointers,
+      ),
     ),
   );
 }
@@ -205,7 +298,7 @@ function productStage(
 /** Aᵀ p A for every tile and every four outputs, the bias, the epilogue, and only what lies inside. */
 function outputStage(
   asm: Assembler,
-  { form, plan, y, extras: views, epilogue }: WinogradSpec,
+  { form, plan, y, extras: views, epilogue, levels }: WinogradSpec,
   products: Local,
   scratch: Local,
   bias: Local,
@@ -219,6 +312,7 @@ function outputStage(
   const held = Array.from({ length: n }, () => asm.v128Local());
   const sums = Array.from({ length: m }, () => asm.v128Local());
   const start = asm.v128Local();
+  const scale = levels ? asm.v128Local() : undefined;
   const tops = heads.map(() => asm.i32Local());
   const rowsAt = heads.map(() => asm.i32Local());
   const [from, biasAt, source, line, stop, scratchAt] = Array.from({ length: 6 }, () =>
@@ -253,6 +347,7 @@ function outputStage(
     const { shared, results } = form.output(asm, held);
     return asm.seq(
       start.set(asm.load('v128.load', biasAt.get)),
+      scale ? scale.set(asm.load('v128.load', biasAt.get, scalesAt(plan))) : asm.seq(),
       line.set(scratch.get),
       ...rowsAt.map((pointer, i) => pointer.set(tops[i]!.get)),
       asm.until(
@@ -263,7 +358,13 @@ function outputStage(
           ...shared,
           ...results
             .slice(0, columns)
-            .map((value, i) => sums[i]!.set(asm.op('f32x4.add', value, start.get))),
+            .map((value, i) =>
+              sums[i]!.set(
+                scale
+                  ? asm.fma(start.get, value, scale.get)
+                  : asm.op('f32x4.add', value, start.get),
+              ),
+            ),
           finish(
             asm,
             { yPixelStep: yw, extras: specs, epilogue },

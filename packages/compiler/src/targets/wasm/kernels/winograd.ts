@@ -8,6 +8,7 @@
 import { type AttrsOf, assert, elementCount, type OpNode } from '@espalier/ir';
 import type { Reread } from '../../../devices/work.ts';
 import { channelsLast, moved } from '../../../plan/view.ts';
+import type { Assembler, Expr } from '../assembler.ts';
 import type { Kernel, Preparation, Site } from '../kernel.ts';
 import { isConstant, packedBias, packedWeights } from './pack.ts';
 import {
@@ -26,7 +27,8 @@ import { f2, f4, type WinogradForm } from './winograd-transforms.ts';
 /** Below this many channels the transforms cost more than they save. */
 const fewestChannels = 8;
 
-function accepts(node: OpNode): boolean {
+/** Whether a convolution can be cut into tiles, and is worth it. */
+export function takesTiles(node: OpNode): boolean {
   const { stride, dilation, groups } = node.attrs as AttrsOf<'conv'>; // its op says so
   const [o, i, r, s] = node.inputs[1]!.type.shape as [number, number, number, number];
   return (
@@ -48,23 +50,14 @@ function prepared({ weights: g, n }: WinogradForm, plan: WinogradPlan): Preparat
     rows: 9,
     write(asm, row, to) {
       const half = Array.from({ length: 3 * n }, () => asm.v128Local());
-      /** Σ g[k] · value(k), without the zeros. */
-      const combined = (factors: readonly number[], value: (k: number) => () => void) =>
-        factors
-          .map((factor, k) => ({ factor, term: value(k) }))
-          .filter(({ factor }) => factor !== 0)
-          .map(({ factor, term }) =>
-            factor === 1 ? term : asm.op('f32x4.mul', asm.f32x4(factor), term),
-          )
-          .reduce((sum, term) => asm.op('f32x4.add', sum, term));
       const vector = (v: number) =>
         asm.seq(
           ...half.map((local, at) =>
-            local.set(combined(g[Math.floor(at / 3)]!, (k) => row(3 * k + (at % 3), v))),
+            local.set(combined(asm, g[Math.floor(at / 3)]!, (k) => row(3 * k + (at % 3), v))),
           ),
           ...Array.from({ length: n * n }, (_, e) => {
             const line = Math.floor(e / n);
-            const value = combined(g[e % n]!, (k) => half[3 * line + k]!.get);
+            const value = combined(asm, g[e % n]!, (k) => half[3 * line + k]!.get);
             return asm.store('v128.store', to.get, value, e * plan.weightStep + 16 * v);
           }),
         );
@@ -72,6 +65,20 @@ function prepared({ weights: g, n }: WinogradForm, plan: WinogradPlan): Preparat
     },
   };
 }
+
+/** Value: Σ g[k] · value(k), without the zeros. */
+export const combined = (
+  asm: Assembler,
+  factors: readonly number[],
+  value: (k: number) => Expr,
+): Expr =>
+  factors
+    .map((factor, k) => ({ factor, term: value(k) }))
+    .filter(({ factor }) => factor !== 0)
+    .map(({ factor, term }) =>
+      factor === 1 ? term : asm.op('f32x4.mul', asm.f32x4(factor), term),
+    )
+    .reduce((sum, term) => asm.op('f32x4.add', sum, term));
 
 /** Weights `[O, I, 3, 3]` by kernels. */
 const kernelColumns = ([outputs, inputs]: readonly number[]): ColumnShape => ({
@@ -93,7 +100,7 @@ function keptInputs(node: OpNode): Lists {
 }
 
 /** The weights are read for every block of tiles. */
-function rereadsOf(plan: WinogradPlan, positions: number): Reread[] {
+export function rereadsOf(plan: WinogradPlan, positions: number): Reread[] {
   const { images, tileRows, tileColumns, blockRows, blockColumns } = plan;
   const blocks = images * Math.ceil(tileRows / blockRows) * Math.ceil(tileColumns / blockColumns);
   const weightBytes = positions * plan.weightStep;
@@ -167,7 +174,7 @@ const winograd = (form: WinogradForm, sparse: boolean): Kernel => {
     name: `conv-winograd-f${form.m}${sparse ? '-sparse' : ''}`,
     inexact: true,
     skipsZeros: sparse,
-    accepts: (node) => accepts(node) && (!sparse || sparseWeights(node) !== undefined),
+    accepts: (node) => takesTiles(node) && (!sparse || sparseWeights(node) !== undefined),
     reads: () => [0],
     wish: (node) => ({ unitAxis: 1, halo: planWinograd(node, form).halo }),
     order: () => channelsLast(4),
