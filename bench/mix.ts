@@ -50,7 +50,7 @@ async function study(fitting: Fitting, profile: Profile, scheme: SchemeName | un
     cache: folder ? openCache(folder) : undefined,
   });
   const layers = prunableLayers(evaluation.graph);
-  const studied = await studyAll(evaluation.pool, layers, (_, done) =>
+  const studied = await studyAll(evaluation.pool.at('f32'), layers, (_, done) =>
     tell(`${scheme ?? 'all schemes'}: layer ${done} of ${layers.length}`),
   );
   return { evaluation, studied };
@@ -64,7 +64,7 @@ const zeroed = ({ evaluation: { graph }, studied }: Study, { chosen }: Plan) =>
 
 /** The network with a plan's zeros, and weights that make up for them. */
 async function carriedOut({ graph, pool }: Evaluation, { key, chosen }: Plan) {
-  const { weights } = await pool.attempt(key, chosen);
+  const { weights } = await pool.at('f32').attempt(key, chosen);
   return withLayers(graph, weights);
 }
 

@@ -8,6 +8,7 @@ import type { Work } from './devices/work.ts';
 import type { WeightFormat } from './emit/pack.ts';
 import { placeParts, readyAfter } from './emit/place-parts.ts';
 import { encodeWeights, type PackedPlace, type WeightFile } from './emit/weights.ts';
+import { inFixedPoint } from './fixed-point.ts';
 import { optimise } from './pipeline.ts';
 import { aligned, placeBuffers } from './plan/arena.ts';
 import { lifetimes } from './plan/lifetimes.ts';
@@ -24,7 +25,7 @@ import { unpackOffsets, unpackWeights } from './targets/wasm/unpack.ts';
 import { workOf } from './targets/wasm/work-of.ts';
 
 /** What layers with constant weights are computed in (`?precision=`). */
-export type Precision = 'f32' | 'int8';
+export type Precision = 'f32' | 'int16' | 'int8';
 
 /** What a user may choose. */
 export interface CompileOptions {
@@ -33,8 +34,8 @@ export interface CompileOptions {
   /** Whether convolutions are computed as plain sums, without Winograd, and quotients as such. Default false. */
   readonly exact?: boolean;
   /**
-   * What layers with constant weights are computed in: floats, or 8-bit integers with codes of activations
-   * calibrated on samples. Default `f32`.
+   * What layers with constant weights are computed in: floats, 16-bit fixed point, or 8-bit integers with codes of
+   * activations calibrated on samples. Default `f32`, but for layers that the graph itself gives a precision.
    */
   readonly precision?: Precision;
   /** Inputs as they will occur, for `int8`, or how to make them for a graph's; without any, made-up ones. */
@@ -102,6 +103,11 @@ export function compileTogether(
   options: CompileOptions = {},
 ): readonly Compiled[] {
   const optimised = (source: Graph | (() => Graph)) => optimisedOf(source, options);
+  if (options.precision === 'int16')
+    return compileOptimised(
+      sources.map((source) => inFixedPoint(optimised(source))),
+      options,
+    );
   if (options.precision !== 'int8') return compileOptimised(sources.map(optimised), options);
   const { samples: given = [], ...others } = options;
   const calibrated = sources.map((source) => {

@@ -23,6 +23,7 @@ export { type ProfileName, profileNames, profileOf } from './devices/profiles.ts
 export { type Caches, type SimdModule, simdModules, type Work } from './devices/work.ts';
 export { type CodeUrls, type FileUrls, modelType, moduleText } from './emit/module.ts';
 export type { WeightFormat } from './emit/pack.ts';
+export { inFixedPoint, isInFixedPoint } from './fixed-point.ts';
 export { applyPass, type Pass } from './pass.ts';
 export { optimise, pipeline } from './pipeline.ts';
 export { calibrate } from './quantise/calibrate.ts';

@@ -134,7 +134,8 @@ export async function buildModel(
     weights: directives.weights,
     exact: directives.exact,
     threads: directives.threads,
-    precision: directives.precision,
+    // A plan says itself what layers are computed in.
+    precision: planning || directives.precision === 'auto' ? 'f32' : directives.precision,
     samples: () => samples,
     profile,
   });

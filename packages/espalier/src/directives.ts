@@ -16,7 +16,7 @@ export const weightFormats = ['f32', 'f16', 'int8'] as const;
 export type WeightFormat = (typeof weightFormats)[number];
 
 /** What layers with constant weights are computed in. */
-export const precisions = ['f32', 'int8'] as const;
+export const precisions = ['auto', 'f32', 'int16', 'int8'] as const;
 
 /** One of `precisions`. */
 export type Precision = (typeof precisions)[number];
@@ -171,9 +171,9 @@ export const directives: Table = {
   },
   precision: oneOf(
     'precision',
-    'what layers are computed in: f32, or int8 with codes calibrated on the inputs of calib',
+    'what layers are computed in: f32, int16 or, with codes calibrated on the inputs of calib, int8; auto is f32, and int16 where a search finds it good',
     precisions,
-    'f32',
+    'auto',
   ),
   calib: {
     summary:

@@ -1,6 +1,6 @@
 // What may become of one layer, and what each choice is predicted to take.
 
-import { compile, latency, type Profile } from '@espalier/compiler';
+import { compile, isInFixedPoint, latency, type Profile } from '@espalier/compiler';
 import { createBuilder, type Graph, type OpNode } from '@espalier/ir';
 import {
   type Mask,
@@ -50,12 +50,25 @@ function fastSchemes({ tiled, shape, node }: Layer): readonly Structure[] {
   const fits = (filters: number) => shape.filters >= filters;
   const blocks = (filters: number) =>
     fits(filters) ? [{ scheme: 'blockColumns', params: { filters } } as const] : [];
+  // Integers are multiplied in pairs.
+  const isRounded = isInFixedPoint(node) && fits(8) && shape.channels >= 2;
+  const pairs = { filters: 8, channels: 2 };
   if (tiled)
     return fits(8)
-      ? [{ scheme: 'kernelBlock', params: { filters: 8 } } as const, ...blocks(8)]
+      ? [
+          ...(isRounded ? [{ scheme: 'kernelBlock', params: pairs } as const] : []),
+          { scheme: 'kernelBlock', params: { filters: 8 } } as const,
+          ...blocks(8),
+        ]
       : [];
-  if (node.op === 'linear') return blocks(8);
-  return [...blocks(8), ...blocks(2), { scheme: 'unstructured', params: {} } as const];
+  const punched = isRounded ? [{ scheme: 'blockPunched', params: pairs } as const] : [];
+  if (node.op === 'linear') return [...punched, ...blocks(8)];
+  return [
+    ...punched,
+    ...blocks(8),
+    ...blocks(2),
+    { scheme: 'unstructured', params: {} } as const,
+  ];
 }
 
 /** The choice that leaves a layer as it is. */

@@ -1,7 +1,7 @@
 // The work of a fit in pieces that are functions of the problem alone, so that they may run anywhere, in any
 // order, and be kept.
 
-import type { Profile } from '@espalier/compiler';
+import { inFixedPoint, type Profile } from '@espalier/compiler';
 import type { Graph } from '@espalier/ir';
 import { agreementOf, type Outputs } from './agreement.ts';
 import { type PricedChoice, unchanged } from './choices.ts';
@@ -56,10 +56,18 @@ export interface Attempted extends Costs {
 /** What a plan says of one layer. */
 export type Picked = Pick<PricedChoice, 'scheme' | 'mask'>;
 
-/** The pieces. */
-export interface Evaluator {
-  /** The dense network by the metric. */
-  denseScore(): Promise<number>;
+/** What the layers of a network are computed in. */
+export const networkPrecisions = ['f32', 'int16'] as const;
+
+/** One of `networkPrecisions`. */
+export type NetworkPrecision = (typeof networkPrecisions)[number];
+
+/** The dense network in a precision. */
+export const inPrecision = (dense: Graph, precision: NetworkPrecision): Graph =>
+  precision === 'int16' ? inFixedPoint(dense) : dense;
+
+/** The pieces that are about layers and plans. */
+export interface Evaluations {
   /**
    * What may become of a layer, by its place.
    *
@@ -73,13 +81,21 @@ export interface Evaluator {
   attempt(key: string, chosen: readonly Picked[], widths?: Widths): Promise<Attempted>;
 }
 
+/** The pieces. */
+export interface Evaluator {
+  /** The dense network in a precision, by the metric. */
+  score(precision: NetworkPrecision): Promise<number>;
+  /** What is about layers and plans in a precision. */
+  at(precision: NetworkPrecision): Evaluations;
+}
+
 /**
  * Studies layers, at once where the evaluator has threads.
  *
  * @param onStudied Told of each layer, and how many are done with it.
  */
 export function studyAll(
-  evaluator: Pick<Evaluator, 'study'>,
+  evaluator: Pick<Evaluations, 'study'>,
   layers: readonly Layer[],
   onStudied: (layer: Layer, done: number) => void,
 ): Promise<StudiedLayer[]> {
@@ -111,14 +127,49 @@ export const split = <T>(inputs: readonly T[]): { calibration: T[]; heldOut: T[]
  * @throws {EspalierError} TOO_FEW_INPUTS, UNKNOWN_LAYER, BAD_CALIBRATION
  */
 export function createEvaluator(dense: Graph, problem: Problem): Evaluator {
-  const { profile, inputs, seed = 1, pins = {}, limits = {}, narrows = true } = problem;
+  const { inputs, pins = {} } = problem;
   if (inputs.length < 2) throw tooFewInputs(inputs.length);
   const { calibration, heldOut } = split(inputs);
-  const layers = prunableLayers(dense);
-  checkPins(pins, layers);
+  checkPins(pins, prunableLayers(dense));
   const runDense = once(() => createRun(dense));
-  const reference = once(() => calibration.map(runDense()));
   const wanted = once(() => heldOut.map(runDense()));
+  const agreement = agreementOf(dense);
+  const score = (graph: Graph): number => {
+    const outputs = graph === dense ? wanted() : heldOut.map(createRun(graph));
+    return problem.metric ? problem.metric(outputs) : agreement(wanted(), outputs);
+  };
+  const judged: Judged = {
+    calibration,
+    reference: once(() => calibration.map(runDense())),
+    score,
+  };
+  const known = new Map<NetworkPrecision, Evaluations>();
+  return {
+    score: async (precision) => score(inPrecision(dense, precision)),
+    at(precision) {
+      const own = known.get(precision) ?? evaluations(inPrecision(dense, precision), problem, judged);
+      known.set(precision, own);
+      return own;
+    },
+  };
+}
+
+/** What plans are carried out and judged by. */
+interface Judged {
+  readonly calibration: readonly Feeds[];
+  /** Outputs of the dense network on those. */
+  reference(): readonly Outputs[];
+  /** Of a network, on the held-out inputs. */
+  score(graph: Graph): number;
+}
+
+/** Evaluates layers and plans of a network. */
+function evaluations(
+  dense: Graph,
+  { profile, seed = 1, pins = {}, limits = {}, narrows = true }: Problem,
+  { calibration, reference, score }: Judged,
+): Evaluations {
+  const layers = prunableLayers(dense);
   // Layers that take next to no time are not worth a look, unless there are other bounds than time.
   const timeCounts = limits.bytes === undefined && limits.memoryBytes === undefined;
   const denseMs = once(() => costsOf(dense, profile).ms);
@@ -128,9 +179,6 @@ export function createEvaluator(dense: Graph, problem: Problem): Evaluator {
     checkWidths(all, pins);
     return offered(all, denseMs(), pins, narrows);
   });
-  const agreement = agreementOf(dense);
-  const score = (outputs: readonly Outputs[]): number =>
-    problem.metric ? problem.metric(outputs) : agreement(wanted(), outputs);
   const seedOf = (index: number) => seed + index;
   const sensitivities = once(() => sensitivitiesOf(dense, layers, calibration, reference(), seed));
   const sensitivityOf = (index: number) => sensitivities()[index];
@@ -143,7 +191,6 @@ export function createEvaluator(dense: Graph, problem: Problem): Evaluator {
     return place;
   };
   return {
-    denseScore: async () => score(wanted()),
     study: async (index, narrowing) => {
       const own = placeOf(narrowing);
       const layer = own.layers[index]!;
@@ -171,8 +218,7 @@ export function createEvaluator(dense: Graph, problem: Problem): Evaluator {
         masks,
       );
       const graph = networkOf(dense, weights, widths);
-      const run = createRun(graph);
-      return { ...costsOf(graph, profile), weights, errors, score: score(heldOut.map(run)) };
+      return { ...costsOf(graph, profile), weights, errors, score: score(graph) };
     },
   };
 }

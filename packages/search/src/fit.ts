@@ -9,6 +9,8 @@ import {
   type Attempted,
   createEvaluator,
   type Evaluator,
+  inPrecision,
+  type NetworkPrecision,
   type Problem,
   studyAll,
 } from './evaluator.ts';
@@ -39,6 +41,11 @@ export interface FitOptions extends Problem {
   /** Allowed loss of the metric on held-out inputs; default 0.01. */
   readonly drop?: number;
   readonly strategy?: StrategyName;
+  /**
+   * What layers are computed in; default 16-bit fixed point where that is predicted to be faster and takes little of
+   * the loss that is allowed, else floats.
+   */
+  readonly precision?: NetworkPrecision;
   /** The most plans that are carried out and judged; default 6. */
   readonly effort?: number;
   onProgress?(progress: Progress): void;
@@ -60,8 +67,9 @@ export function fittedNetwork(
   dense: Graph,
   weights: ReadonlyMap<string, NewWeights>,
   widths: readonly PlannedWidth[],
+  precision: NetworkPrecision,
 ): Graph {
-  return networkOf(dense, weights, widthsOf(widths));
+  return networkOf(inPrecision(dense, precision), weights, widthsOf(widths));
 }
 
 /** One plan that was carried out. */
@@ -76,6 +84,8 @@ export interface Fitted {
   readonly accepted: boolean;
   /** One line: why. */
   readonly reason: string;
+  /** What the layers of the network to ship are computed in. */
+  readonly precision: NetworkPrecision;
   /** Empty where the dense network ships. */
   readonly plan: readonly PlannedLayer[];
   /** Channels that went; empty where none did. */
@@ -93,6 +103,23 @@ export interface Fitted {
 /** How far a plan may be from a speed that nobody asked for. */
 const slack = 1.03;
 
+/** The part of the loss that is allowed which rounding may take. */
+const mostRounding = 0.25;
+
+/** The precision of the network that plans are made for. */
+async function precisionOf(
+  dense: Graph,
+  { profile, drop = 0.01, precision }: FitOptions,
+  denseTrial: Trial,
+  evaluator: Evaluator,
+): Promise<NetworkPrecision> {
+  if (precision) return precision;
+  const isFaster = costsOf(inPrecision(dense, 'int16'), profile).ms < denseTrial.ms;
+  if (!isFaster) return 'f32';
+  const loss = denseTrial.score - (await evaluator.score('int16'));
+  return loss <= mostRounding * drop ? 'int16' : 'f32';
+}
+
 /**
  * Fits an optimised graph to a device without training.
  *
@@ -102,24 +129,29 @@ const slack = 1.03;
 export async function fit(
   dense: Graph,
   options: FitOptions,
-  evaluator: Evaluator = createEvaluator(dense, options),
+  evaluations: Evaluator = createEvaluator(dense, options),
 ): Promise<Fitted> {
   const { profile, drop = 0.01, effort = 6 } = options;
   const tell = options.onProgress ?? (() => undefined);
-  const layers = prunableLayers(dense);
   const denseCosts = costsOf(dense, profile);
+  const denseTrial: Trial = { ...denseCosts, score: await evaluations.score('f32') };
+  const precision = await precisionOf(dense, options, denseTrial, evaluations);
+  const isRounded = precision !== 'f32';
+  const network = inPrecision(dense, precision);
+  const costs = isRounded ? costsOf(network, profile) : denseCosts;
+  const evaluator = evaluations.at(precision);
+  const layers = prunableLayers(network);
   const studied = await studyAll(evaluator, layers, ({ node }, done) => {
     const message = `layer ${done} of ${layers.length}: ${node.name}`;
     tell({ phase: 'layers', done, total: layers.length, message });
   });
-  const denseTrial: Trial = { ...denseCosts, score: await evaluator.denseScore() };
   const asked = askedOf(options, denseCosts);
-  const whole = planner(dense, studied, denseCosts, options);
-  const base = await narrowBase(dense, studied, evaluator, {
+  const whole = planner(network, studied, costs, { ...options, isChanged: isRounded });
+  const base = await narrowBase(network, studied, evaluator, {
     ...options,
     drop,
-    rate: rateOf(whole, asked?.ms, denseCosts.ms, drop),
-    denseCosts,
+    rate: rateOf(whole, asked?.ms, costs.ms, drop),
+    denseCosts: costs,
     denseScore: denseTrial.score,
   });
   const best = bestOf(base.studied, base.costs);
@@ -128,7 +160,7 @@ export async function fit(
   const wide: Side = { plans: whole, prefix: '', widths: new Map(), planned: [] };
   const side: Side = base.carried
     ? {
-        plans: planner(base.graph, base.studied, base.costs, { ...options, narrower: true }),
+        plans: planner(base.graph, base.studied, base.costs, { ...options, isChanged: true }),
         prefix: `${base.carried.key}; `,
         widths: base.widths,
         planned: base.planned,
@@ -212,8 +244,9 @@ export async function fit(
   const refused = asked ? sorted[0] : sorted.at(-1);
   if (shipped)
     return {
-      graph: networkOf(dense, shipped.attempted.weights, shipped.widths),
+      graph: networkOf(network, shipped.attempted.weights, shipped.widths),
       accepted: true,
+      precision,
       reason: `${times(denseCosts, shipped.trial)}, ${quality(options, denseTrial, shipped.trial)}`,
       plan: planned(studied, shipped.chosen, shipped.attempted),
       widths: shipped.planned,
@@ -225,6 +258,7 @@ export async function fit(
   return {
     graph: dense,
     accepted: false,
+    precision: 'f32',
     reason: refused
       ? outcome(refused)
       : layers.length === 0

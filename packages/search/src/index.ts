@@ -6,7 +6,10 @@ export { type Costs, costsOf, type Limits } from './costs.ts';
 export {
   type Attempted,
   createEvaluator,
+  type Evaluations,
   type Evaluator,
+  type NetworkPrecision,
+  networkPrecisions,
   type Picked,
   type Problem,
   split,

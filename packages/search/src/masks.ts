@@ -11,8 +11,13 @@ import { once } from './once.ts';
 import { blockOfMask, startsOf } from './refit.ts';
 
 /** How the units of a scheme lie; `undefined` for schemes that scores alone decide. */
-function groupingOf(scheme: SchemeName, filters: number, { shape }: Layer): Grouping | undefined {
-  if (scheme === 'kernelBlock') return { filters, columns: shape.positions };
+function groupingOf(
+  scheme: SchemeName,
+  { filters = 1, channels = 1 }: Structure['params'],
+  { shape }: Layer,
+): Grouping | undefined {
+  if (scheme === 'kernelBlock') return { filters, columns: channels * shape.positions };
+  if (scheme === 'blockPunched' && shape.positions === 1) return { filters, columns: channels };
   if (scheme === 'blockColumns') return { filters, columns: 1 };
   if (scheme === 'unstructured') return { filters: 1, columns: 1 };
   return undefined;
@@ -50,7 +55,7 @@ export function masksOf(layer: Layer, blocks: readonly Block[]): Masks {
   const targets = once(() => startsOf(layer, blocks));
   return {
     keep({ scheme, params }) {
-      const group = groupingOf(scheme, params.filters ?? 1, layer);
+      const group = groupingOf(scheme, params, layer);
       if (group && canEliminate(layer.shape, blocks, group)) {
         const kept = eliminate(layer.weights, layer.shape, blocks, group);
         return (sparsity) => known(kept(sparsity));

@@ -24,8 +24,8 @@ export interface PlannerOptions {
   readonly pins?: Pins;
   /** Default `knapsack`. */
   readonly strategy?: StrategyName;
-  /** Whether a plan without any change to the network is one: it has lost channels before. */
-  readonly narrower?: boolean;
+  /** Whether a plan that prunes nothing is one: the network has lost channels, or precision, before. */
+  readonly isChanged?: boolean;
 }
 
 /** Times that a plan is tightened where layers together cost more than each alone. */
@@ -77,7 +77,7 @@ export function planner(
   dense: Graph,
   studied: readonly Studied[],
   denseCosts: Costs,
-  { profile, pins = {}, strategy = 'knapsack', narrower = false }: PlannerOptions,
+  { profile, pins = {}, strategy = 'knapsack', isChanged = false }: PlannerOptions,
 ): Planner {
   const options = studied.map(({ layer, choices }) => {
     // Where a sparsity is given by hand, dense is no choice, unless nothing else is faster.
@@ -140,7 +140,7 @@ export function planner(
         for (const name of over)
           tightened.set(name, (tightened.get(name)! * limits[name]!) / costs[name]);
       }
-      if (!found || (!narrower && found.every(({ scheme }) => scheme === 'none'))) return undefined;
+      if (!found || (!isChanged && found.every(({ scheme }) => scheme === 'none'))) return undefined;
       return { key: keyOf(studied, found), chosen: found };
     },
     expected(limits) {

@@ -6,7 +6,15 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { type NamedTensors, readSafetensors, writeSafetensors } from '@espalier/importers';
 import { EspalierError } from '@espalier/ir';
-import type { NewWeights, PlannedLayer, PlannedWidth, StrategyName, Trial } from '@espalier/search';
+import {
+  type NetworkPrecision,
+  type NewWeights,
+  networkPrecisions,
+  type PlannedLayer,
+  type PlannedWidth,
+  type StrategyName,
+  type Trial,
+} from '@espalier/search';
 import { replaceFile } from '../cache.ts';
 import { badLock } from '../errors.ts';
 import type { InputKind } from '../inputs/index.ts';
@@ -46,6 +54,8 @@ export interface PlanRecord {
   readonly inputs: { readonly kind: InputKind; readonly count: number };
   /** Both networks timed here, where the device is this machine. */
   readonly measured?: Measured;
+  /** What layers are computed in; absent for floats. */
+  readonly precision?: NetworkPrecision;
   readonly layers: readonly PlannedLayer[];
   /** Channels that went; absent where none did. */
   readonly widths?: readonly PlannedWidth[];
@@ -132,6 +142,7 @@ function parseEntries(text: string, path: string): Lock['entries'] {
       typeof plan?.accepted === 'boolean' &&
       typeof plan.dense?.ms === 'number' &&
       typeof plan.shipped?.ms === 'number' &&
+      networkPrecisions.includes(plan.precision ?? 'f32') &&
       Array.isArray(plan.layers) &&
       Array.isArray(plan.widths ?? []) &&
       (plan.widths ?? []).every(isWidth);

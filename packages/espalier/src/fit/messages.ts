@@ -1,7 +1,15 @@
 // What threads of a search say to each other.
 
 import type { Tensor } from '@espalier/ir';
-import type { Attempted, Narrowing, Picked, Problem, Study, Widths } from '@espalier/search';
+import type {
+  Attempted,
+  Narrowing,
+  NetworkPrecision,
+  Picked,
+  Problem,
+  Study,
+  Widths,
+} from '@espalier/search';
 
 /** What a thread is started with. */
 export interface ThreadSetup {
@@ -13,8 +21,10 @@ export interface ThreadSetup {
   readonly task: string | undefined;
 }
 
-/** One evaluation. */
-export type Request =
+/** One evaluation, of a network in a precision. */
+export type Request = { readonly precision: NetworkPrecision } & Asked;
+
+type Asked =
   | { readonly kind: 'score' }
   | { readonly kind: 'study'; readonly layer: number; readonly narrowing: Narrowing | undefined }
   | {

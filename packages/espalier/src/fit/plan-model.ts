@@ -120,10 +120,10 @@ export async function decide(
 /** The graph of a valid plan. */
 export function applyPlan(
   source: Graph,
-  { widths = [] }: PlanRecord,
+  { widths = [], precision = 'f32' }: PlanRecord,
   weights: ReadonlyMap<string, NewWeights>,
 ): Graph {
-  return fittedNetwork(canonical(source).graph, weights, widths);
+  return fittedNetwork(canonical(source).graph, weights, widths, precision);
 }
 
 /** What a search decided, ready to be written down. */
@@ -148,7 +148,7 @@ export async function makePlan(
   const { profile, wish, task } = planning;
   const progress = onProgress && { onProgress };
   const searched = await searchModel({ ...planning, source, cache, threads, ...progress });
-  const { accepted, reason, dense, shipped, inputs, plan: layers, widths, trials } = searched;
+  const { accepted, reason, dense, shipped, inputs, plan: layers, widths, precision, trials } = searched;
   return {
     graph: searched.graph,
     weights: searched.weights,
@@ -165,6 +165,7 @@ export async function makePlan(
       source: profile.source,
       inputs,
       ...(searched.measured && { measured: searched.measured }),
+      ...(precision !== 'f32' && { precision }),
       layers,
       ...(widths.length > 0 && { widths }),
       trials,

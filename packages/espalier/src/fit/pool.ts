@@ -79,20 +79,25 @@ export function openPool(setup: ThreadSetup, threads: number, journal: Journal):
   }
 
   return {
-    denseScore: () => journal.remember('score', () => run({ kind: 'score' })),
-    study: (layer, narrowing) =>
-      journal.remember(`study ${layer}${narrowing ? ` of ${narrowing.key}` : ''}`, () =>
-        run({ kind: 'study', layer, narrowing }),
-      ),
-    attempt: (key, chosen, widths = new Map()) =>
-      journal.remember(`attempt ${key}`, () =>
-        run({
-          kind: 'attempt',
-          key,
-          chosen: chosen.map(({ scheme, mask }) => ({ scheme, mask })),
-          widths,
-        }),
-      ),
+    score: (precision) =>
+      journal.remember(`score ${precision}`, () => run({ precision, kind: 'score' })),
+    at: (precision) => ({
+      study: (layer, narrowing) =>
+        journal.remember(
+          `${precision} study ${layer}${narrowing ? ` of ${narrowing.key}` : ''}`,
+          () => run({ precision, kind: 'study', layer, narrowing }),
+        ),
+      attempt: (key, chosen, widths = new Map()) =>
+        journal.remember(`${precision} attempt ${key}`, () =>
+          run({
+            precision,
+            kind: 'attempt',
+            key,
+            chosen: chosen.map(({ scheme, mask }) => ({ scheme, mask })),
+            widths,
+          }),
+        ),
+    }),
     async close() {
       closed = true;
       await Promise.all(all.map((worker) => worker.terminate()));

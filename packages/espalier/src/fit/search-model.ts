@@ -130,7 +130,7 @@ export async function searchModel(setup: SearchSetup): Promise<Searched> {
     const times = (measured.denseMs / measured.ms).toFixed(2);
     const { dense } = fitted;
     const reason = `predicted to be faster, measured ${times} times as fast`;
-    const nothing = { plan: [], widths: [], weights: new Map() };
+    const nothing = { precision: 'f32', plan: [], widths: [], weights: new Map() } as const;
     const rest = { graph, accepted: false, reason, ...nothing, shipped: dense };
     return { ...fitted, ...common, ...rest, measured };
   } finally {

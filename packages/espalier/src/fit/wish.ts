@@ -7,7 +7,7 @@ import { badDirective } from '../errors.ts';
 /** What is wished of a fit, besides the device and the inputs. */
 export type Wish = Pick<
   FitOptions,
-  'limits' | 'speedup' | 'drop' | 'strategy' | 'effort' | 'seed' | 'pins'
+  'limits' | 'speedup' | 'drop' | 'strategy' | 'effort' | 'seed' | 'pins' | 'precision'
 >;
 
 const constraints = [
@@ -28,15 +28,11 @@ const constraints = [
  */
 export function wishOf(given: Directives, layers: Readonly<Record<string, Pin>>): Wish | undefined {
   const { latency, speedup, bytes, memory, drop, strategy, seed, effort } = given;
-  const { scheme, sparsity, width } = given;
+  const { scheme, sparsity, width, precision } = given;
   const asked = constraints.find((name) => given[name] !== undefined);
   const pinned = Object.keys(layers).length > 0;
   const lossy = drop > 0 && (drop !== directives.drop.default || pinned);
-  const denseOnly = given.exact
-    ? 'exact'
-    : given.precision === 'int8'
-      ? 'precision=int8'
-      : undefined;
+  const denseOnly = given.exact ? 'exact' : precision === 'int8' ? 'precision=int8' : undefined;
   if (denseOnly && asked)
     throw badDirective(asked, String(given[asked]), `${denseOnly} is for the dense network`);
   const onDevice = given.target !== directives.target.default && drop > 0;
@@ -52,5 +48,15 @@ export function wishOf(given: Directives, layers: Readonly<Record<string, Pin>>)
     ...(width !== undefined && { width }),
     layers,
   };
-  return { limits, ...(speedup !== undefined && { speedup }), drop, strategy, effort, seed, pins };
+  return {
+    limits,
+    ...(speedup !== undefined && { speedup }),
+    // In 8 bits there is no search.
+    ...((precision === 'f32' || precision === 'int16') && { precision }),
+    drop,
+    strategy,
+    effort,
+    seed,
+    pins,
+  };
 }

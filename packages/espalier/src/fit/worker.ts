@@ -13,13 +13,14 @@ async function open(setup: ThreadSetup): Promise<Evaluator> {
 }
 
 function evaluate(evaluator: Evaluator, request: Request): Promise<Results[keyof Results]> {
+  const { precision } = request;
   switch (request.kind) {
     case 'score':
-      return evaluator.denseScore();
+      return evaluator.score(precision);
     case 'study':
-      return evaluator.study(request.layer, request.narrowing);
+      return evaluator.at(precision).study(request.layer, request.narrowing);
     case 'attempt':
-      return evaluator.attempt(request.key, request.chosen, request.widths);
+      return evaluator.at(precision).attempt(request.key, request.chosen, request.widths);
   }
 }
 

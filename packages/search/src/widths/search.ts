@@ -3,7 +3,7 @@
 import type { Profile } from '@espalier/compiler';
 import type { Graph } from '@espalier/ir';
 import { type Costs, costsOf } from '../costs.ts';
-import type { Attempted, Evaluator, StudiedLayer } from '../evaluator.ts';
+import type { Attempted, Evaluations, StudiedLayer } from '../evaluator.ts';
 import { narrowsByHand, type Pins } from '../pins.ts';
 import type { Studied } from '../planner.ts';
 import { widthGroups } from './groups.ts';
@@ -58,7 +58,7 @@ export interface Base {
 export async function narrowBase(
   dense: Graph,
   studied: readonly StudiedLayer[],
-  evaluator: Evaluator,
+  evaluator: Evaluations,
   options: WidthOptions,
 ): Promise<Base> {
   const { profile, pins = {}, narrows = true, rate, denseCosts } = options;
@@ -98,7 +98,7 @@ export async function narrowBase(
 /** The widths of the boldest part of the rate that costs little; by hand whatever they cost. */
 async function carryOut(
   dense: Graph,
-  evaluator: Evaluator,
+  evaluator: Evaluations,
   { pins = {}, drop, denseCosts, denseScore }: WidthOptions,
   widthsAt: (part: number) => Widths,
 ): Promise<{ key: string; widths: Widths; attempted: Attempted } | undefined> {

@@ -1,6 +1,7 @@
 // What a calibration times one of: a graph, written in the text form.
 
 import { type Graph, parse } from '@espalier/ir';
+import { inFixedPoint } from '../../fixed-point.ts';
 
 /** One graph of a calibration. */
 export interface MicroKernel {
@@ -9,7 +10,7 @@ export interface MicroKernel {
   readonly manner: 'steps' | 'whole';
   /** Whether its weights have zeros: then their tables have to be what they are, not random words. */
   readonly sparse: boolean;
-  /** Builds the graph, whose weights are random. */
+  /** Builds the graph, whose weights are random, and whose layers may be computed in fixed point. */
   graph(): Graph;
 }
 
@@ -76,6 +77,6 @@ export const micro = (
   sparse: false,
   graph() {
     const g = writer();
-    return parse(g.graph(write(g)));
+    return inFixedPoint(parse(g.graph(write(g))));
   },
 });

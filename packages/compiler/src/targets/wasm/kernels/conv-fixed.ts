@@ -12,15 +12,13 @@ import {
   packedPairs,
   packedScales,
   pairColumns,
+  skipsEnough,
   takesFixedPoint,
 } from './fixed-point.ts';
 import { asPixels, extraPixels } from './linear.ts';
 import { packInputs } from './pack-fixed.ts';
 import type { Lists } from './sparse-blocks.ts';
 import { tapOffsets } from './sparse-taps.ts';
-
-/** Pairs that are left out make a table worth its while from this share on. */
-const worthSkipping = 0.08;
 
 const known = new WeakMap<object, Lists | 'dense'>();
 
@@ -34,9 +32,7 @@ function sparsePairs(node: OpNode): Lists | undefined {
 
 function listsOf(w: ConstantNode): Lists | 'dense' {
   const lists = keptPairs(w);
-  const kept = lists.reduce((sum, { length }) => sum + length, 0);
-  const all = lists.length * pairColumns(w.type.shape).columns;
-  return kept > (1 - worthSkipping) * all ? 'dense' : lists;
+  return skipsEnough(lists, pairColumns(w.type.shape).columns) ? lists : 'dense';
 }
 
 /** A layer as a convolution over views of floats. */

@@ -6,11 +6,12 @@
 // of 8 bits.
 
 import { type AttrsOf, assert, type ConstantNode, type OpNode } from '@espalier/ir';
+import { isInFixedPoint } from '../../../fixed-point.ts';
 import type { Address } from '../../../plan/view.ts';
 import type { Emitter } from '../kernel.ts';
 import { blocksOf } from './conv-tiles.ts';
 import { isConstant } from './pack.ts';
-import { type ColumnShape, keptColumns, type Lists } from './sparse-blocks.ts';
+import { type ColumnShape, keptColumns, type Lists, tapsOf } from './sparse-blocks.ts';
 import { blockLanes } from './tile.ts';
 
 /** Inputs of one tap. */
@@ -27,8 +28,8 @@ const mostSum = 2 ** 31 - 1;
 
 /** Whether a layer may be computed so, and is worth it. */
 export function takesFixedPoint(node: OpNode): boolean {
-  const { groups = 1, precision } = node.attrs as Partial<AttrsOf<'conv'>>; // of both ops
-  if (precision !== 'int16' || !isConstant(node, 1) || !isConstant(node, 2)) return false;
+  const { groups = 1 } = node.attrs as Partial<AttrsOf<'conv'>>; // of both ops
+  if (!isInFixedPoint(node) || !isConstant(node, 1) || !isConstant(node, 2)) return false;
   const [o, i] = node.inputs[1]!.type.shape as [number, number];
   const fits = i >= fewestChannels && o / groups >= fewestChannels;
   return fits && (groups === 1 || i % pair === 0);
@@ -141,6 +142,13 @@ export function keptPairs({ type, value }: ConstantNode): Lists {
   return keptColumns(value, { ...shape, indexOf });
 }
 
+/** Below this share of pairs that are left out a table costs more than it saves. */
+const worthSkipping = 0.08;
+
+/** Whether blocks leave enough of their columns out. */
+export const skipsEnough = (lists: Lists, columns: number): boolean =>
+  tapsOf(lists) <= (1 - worthSkipping) * lists.length * columns;
+
 /** Every pair, for each block of each group. */
 export const allPairs = (shape: readonly number[], groups: number): Lists => {
   const { outputs, columns } = pairColumns(shape);
@@ -161,8 +169,7 @@ export function packedPairs(
   const shape = pairColumns(w.type.shape);
   const outputs = shape.outputs / groups;
   const blocks = blocksOf(outputs);
-  const columns = lists.reduce((sum, { length }) => sum + length, 0);
-  const packed = new Int16Array(columns * blockLanes * pair);
+  const packed = new Int16Array(tapsOf(lists) * blockLanes * pair);
   let to = 0;
   lists.forEach((list, at) => {
     const first = Math.floor(at / blocks) * outputs;

@@ -30,7 +30,12 @@ import { softmax } from './softmax.ts';
 import { suppress } from './suppress.ts';
 import { topK } from './top-k.ts';
 import { winogradF2, winogradF2Sparse, winogradF4, winogradF4Sparse } from './winograd.ts';
-import { winogradF2Fixed, winogradF4Fixed } from './winograd-fixed.ts';
+import {
+  winogradF2Fixed,
+  winogradF2FixedSparse,
+  winogradF4Fixed,
+  winogradF4FixedSparse,
+} from './winograd-fixed.ts';
 
 /** Primitives that are views of their operand, and need no code. */
 export type ViewName = 'transpose' | 'reshape' | 'slice' | 'expand';
@@ -54,6 +59,8 @@ export const kernels: Readonly<Record<Exclude<PrimitiveName, ViewName>, readonly
     convFixedSparse,
     winogradF2Fixed,
     winogradF4Fixed,
+    winogradF2FixedSparse,
+    winogradF4FixedSparse,
   ],
   convInteger: [depthwiseInteger, convInteger, convIntegerSparse],
   convTranspose: [convTranspose],

@@ -42,6 +42,7 @@ export function packInputs(emit: Emitter, packing: Packing): Packed {
   const step = emit.scratch(16, `${label}, step`);
   const runs = runsOf(packing);
   emit.call({
+    kernel: 'pack-fixed',
     label: `pack ${label}`,
     args: [from.address, to, step],
     write: (asm, source, target, stepAt) =>

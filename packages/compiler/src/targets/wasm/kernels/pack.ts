@@ -42,11 +42,7 @@ export const runtimeReads = (node: OpNode): readonly number[] => [
 ];
 
 /** Writes weights in the order `[group][block][r][s][i][lanes]` over zeros, which missing outputs stay. */
-export function writePacked(
-  from: TensorData,
-  shape: WeightShape,
-  data: Float32Array,
-): void {
+function pack(from: TensorData, shape: WeightShape, data: Float32Array): void {
   const { groups, outputs, inputs, rows, columns, strides, outputOffsets } = shape;
   const { lanes: width = blockLanes } = shape;
   const blocks = Math.ceil(outputs / width);
@@ -81,7 +77,7 @@ export function packedWeights(site: Site, index: number, shape: WeightShape): Ad
     const { data } = node.value;
     const made = {
       length: size,
-      write: (into: Float32Array) => writePacked(data, shape, into),
+      write: (into: Float32Array) => pack(data, shape, into),
     };
     const layout = { blocks: groups * blocks, rows: taps, lanes: width };
     return site.emit.constant(made, labelOf(node), layout, shape.preparation);

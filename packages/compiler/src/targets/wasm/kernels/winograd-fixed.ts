@@ -1,16 +1,30 @@
 // Winograd convolution whose products are those of 16-bit integers. Factors of each position have a step of their own,
 // since most of them are differences, and small; weights of a position are taken by the norm that the form gives them.
 
-import { assert, type ConstantNode, type OpNode } from '@espalier/ir';
+import { assert, type ConstantNode, type OpNode, type Tensor } from '@espalier/ir';
 import { channelsLast, moved } from '../../../plan/view.ts';
 import type { Expr } from '../assembler.ts';
 import type { Kernel, Preparation, Site } from '../kernel.ts';
 import { blocksOf } from './conv-tiles.ts';
-import { type Levels, levelsFor, mostLevels, pair, takesFixedPoint } from './fixed-point.ts';
-import { type WeightShape, writePacked } from './pack.ts';
+import {
+  type Levels,
+  levelsFor,
+  mostLevels,
+  pair,
+  skipsEnough,
+  takesFixedPoint,
+} from './fixed-point.ts';
 import { rounded } from './pack-fixed.ts';
+import {
+  type ColumnShape,
+  keptColumns,
+  keptWeights,
+  type Lists,
+  sparseWeights,
+  tapsOf,
+} from './sparse-blocks.ts';
 import { blockLanes } from './tile.ts';
-import { combined, rereadsOf, takesTiles } from './winograd.ts';
+import { combined, kernelColumns, rereadsOf, takesTiles } from './winograd.ts';
 import { planWinograd, type WinogradPlan } from './winograd-plan.ts';
 import { emitWinograd, scalesAt, stepBytes } from './winograd-stages.ts';
 import { f2, f4, type WinogradForm } from './winograd-transforms.ts';
@@ -143,37 +157,60 @@ function biasesAndSteps(node: OpNode, { steps }: FixedWeights): Float32Array {
   return packed;
 }
 
-function lower(site: Site, form: WinogradForm): void {
+const pairsOf = new WeakMap<object, Lists>();
+
+/** The pairs of inputs that each block of outputs keeps. */
+function keptPairs(w: ConstantNode): Lists {
+  const [outputs, inputs] = w.type.shape as [number, number];
+  const shape: ColumnShape = {
+    outputs,
+    columns: inputs / pair,
+    items: 9 * pair,
+    indexOf: (output, column, item) => (output * inputs + pair * column) * 9 + item,
+  };
+  const lists = pairsOf.get(w) ?? keptColumns(w.value, shape);
+  pairsOf.set(w, lists);
+  return lists;
+}
+
+function lower(site: Site, form: WinogradForm, lists: Lists | undefined): void {
   const { node, output, extras, epilogue, emit } = site;
   const fixed = fixedWeights(node, form);
-  const plan = planWinograd(node, form, undefined, weightBytes);
+  const taps = lists && pair * tapsOf(lists);
+  const plan = planWinograd(node, form, taps, weightBytes);
   const { inputs, outputs, halo } = plan;
   const positions = form.n * form.n;
   const x = site.input(0);
   const w = node.inputs[1] as ConstantNode; // `takesFixedPoint` has seen to it
-  const shape: WeightShape = {
-    groups: 1,
-    outputs,
-    inputs: 9,
-    rows: 1,
-    columns: inputs,
-    strides: { group: 0, output: 9 * inputs, input: 1, row: 0, column: 9 },
-    offset: 0,
-  };
   const blocks = blocksOf(outputs);
+  const all = { length: inputs };
+  const inputsOf = (list: readonly number[]) =>
+    list.flatMap((at) => Array.from({ length: pair }, (_, item) => pair * at + item));
+  const kept = lists?.map(inputsOf) ?? Array(blocks).fill(Array.from(all, (_, input) => input));
   const weights = emit.constant(
     {
-      length: blocks * blockLanes * 9 * inputs,
-      write: (into) => writePacked(scaled(w, fixed), shape, into),
+      length: blockLanes * 9 * tapsOf(kept),
+      write: (into) =>
+        into.set(keptWeights(scaled(w, fixed), kernelColumns(w.type.shape), kept)),
     },
     w.name,
-    { blocks, rows: 9 * inputs, lanes: blockLanes },
+    {
+      blocks,
+      rows: lists ? kept.map(({ length }) => 9 * length) : 9 * inputs,
+      lanes: blockLanes,
+    },
     prepared(form, plan),
   );
+  const table =
+    lists &&
+    emit.offsets(
+      lists.map((list) => list.map((at) => 4 * at)),
+      w.name,
+    );
   const back = halo[0] * x.strides[2]! + halo[1] * x.strides[3]!;
   emit.call({
     rereads: rereadsOf(plan, positions),
-    label: `fixed-point winograd F(${form.m},3) ${node.name}`,
+    label: `${lists ? 'sparse ' : ''}fixed-point winograd F(${form.m},3) ${node.name}`,
     args: [
       moved(x.address, -4 * back),
       weights,
@@ -183,6 +220,7 @@ function lower(site: Site, form: WinogradForm): void {
       emit.constant(biasesAndSteps(node, fixed), node.inputs[2]!.name),
       output.address,
       ...extras.map(({ address }) => address),
+      ...(table ? [table.counts, table.offsets] : []),
       emit.constant(Float32Array.from(normsOf(form)), 'norms of positions'),
       emit.scratch(positions * stepBytes, `${node.name}, steps`),
     ],
@@ -196,7 +234,7 @@ function lower(site: Site, form: WinogradForm): void {
           y: output,
           extras,
           epilogue,
-          meanTaps: inputs,
+          meanTaps: lists ? tapsOf(lists) / blocks : inputs / pair,
           levels: fixed.levels.inputs,
         },
         pointers,
@@ -205,27 +243,43 @@ function lower(site: Site, form: WinogradForm): void {
 }
 
 /** Weights in parts of their output's step. */
-function scaled({ type, value }: ConstantNode, { steps }: FixedWeights): Float32Array {
+function scaled({ type, value }: ConstantNode, { steps }: FixedWeights): Tensor {
   const row = value.data.length / type.shape[0]!;
-  return Float32Array.from(value.data, (weight, at) => weight / steps[Math.floor(at / row)]!);
+  const data = Float32Array.from(value.data, (weight, at) => weight / steps[Math.floor(at / row)]!);
+  return { type, data };
 }
 
-const winogradFixed = (form: WinogradForm): Kernel => ({
-  name: `conv-winograd-f${form.m}-fixed`,
+/** Whether few enough pairs stay for a table to be worth its while. */
+function isSparse(node: OpNode): boolean {
+  const w = sparseWeights(node);
+  return w !== undefined && skipsEnough(keptPairs(w), w.type.shape[1]! / pair);
+}
+
+const winogradFixed = (form: WinogradForm, sparse: boolean): Kernel => ({
+  name: `conv-winograd-f${form.m}-fixed${sparse ? '-sparse' : ''}`,
   inexact: true,
+  skipsZeros: sparse,
   accepts: (node) =>
     takesTiles(node) &&
     takesFixedPoint(node) &&
     // Whole vectors of channels: what lies behind them must not be measured.
-    node.inputs[1]!.type.shape[1]! % 4 === 0,
+    node.inputs[1]!.type.shape[1]! % 4 === 0 &&
+    (!sparse || isSparse(node)),
   reads: () => [0],
   wish: (node) => ({ unitAxis: 1, halo: planWinograd(node, form).halo }),
   order: () => channelsLast(4),
-  lower: (site) => lower(site, form),
+  lower: (site) =>
+    lower(site, form, sparse ? keptPairs(site.node.inputs[1] as ConstantNode) : undefined), // `isSparse` has seen to it
 });
 
 /** Tiles of 2 × 2. */
-export const winogradF2Fixed = winogradFixed(f2);
+export const winogradF2Fixed = winogradFixed(f2, false);
 
 /** Tiles of 4 × 4. */
-export const winogradF4Fixed = winogradFixed(f4);
+export const winogradF4Fixed = winogradFixed(f4, false);
+
+/** Blocks of 8 outputs without pairs of inputs, in tiles of 2 × 2. */
+export const winogradF2FixedSparse = winogradFixed(f2, true);
+
+/** The same with tiles of 4 × 4. */
+export const winogradF4FixedSparse = winogradFixed(f4, true);

@@ -81,7 +81,7 @@ export const combined = (
     .reduce((sum, term) => asm.op('f32x4.add', sum, term));
 
 /** Weights `[O, I, 3, 3]` by kernels. */
-const kernelColumns = ([outputs, inputs]: readonly number[]): ColumnShape => ({
+export const kernelColumns = ([outputs, inputs]: readonly number[]): ColumnShape => ({
   outputs: outputs!,
   columns: inputs!,
   items: 9,
