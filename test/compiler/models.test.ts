@@ -19,6 +19,8 @@ function check(t: Test, given: ModelCase): void {
   const packed = (format: WeightFormat) => errorOf(start(graph, { weights: format }), given);
   const half = packed('f16');
   t.ok(half <= 2e-2, `${given.title}, f16: off by ${half}, allowed 2e-2`);
+  const rounded = errorOf(start(graph, { precision: 'int16' }), given);
+  t.ok(rounded <= 2e-2, `${given.title}, int16: off by ${rounded}, allowed 2e-2`);
   t.comment(`${given.title}, int8: off by ${packed('int8')}`);
 
   const { modules, program } = exact.compiled;

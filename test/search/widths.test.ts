@@ -64,7 +64,7 @@ t.test('channels that others stand in for go, and the network computes what it d
   t.ok(score > 0.94, `on inputs that it never saw it agrees in ${score}`);
   const predicted = latency(compile(fitted.graph, { profile }).report.work, profile).totalMs;
   t.equal(predicted, fitted.shipped.ms, 'the prediction is that of the program that ships');
-  const again = fittedNetwork(graph, fitted.weights, fitted.widths);
+  const again = fittedNetwork(graph, fitted.weights, fitted.widths, fitted.precision);
   t.same(
     run(again).map(({ y }) => y!.data),
     run(fitted.graph).map(({ y }) => y!.data),
@@ -87,7 +87,7 @@ t.test('where a speed is asked for, a plan that keeps all channels is tried too'
     Math.max(...fitted.trials.map(({ score }) => score)),
     'the best ships',
   );
-  const again = fittedNetwork(graph, fitted.weights, fitted.widths);
+  const again = fittedNetwork(graph, fitted.weights, fitted.widths, fitted.precision);
   t.equal(latency(compile(again, { profile }).report.work, profile).totalMs, fitted.shipped.ms);
 });
 

@@ -29,7 +29,8 @@ export function describeFit({ plan, reason, from, stale }: FitNote): string {
   const by = strategy === 'knapsack' ? '' : ` by ${strategy}`;
   const on = `${inputs.count} ${inputs.kind === 'synthetic' ? 'synthetic inputs' : 'inputs'}`;
   const times = `${shipped.ms.toPrecision(3)} ms on ${device} (${source}) instead of ${dense.ms.toPrecision(3)}`;
-  const what = accepted ? `fitted${by}: ${reason}, ${times}` : `dense ships: ${reason}`;
+  const bits = plan.precision === 'int16' ? ' in 16 bits' : '';
+  const what = accepted ? `fitted${by}${bits}: ${reason}, ${times}` : `dense ships: ${reason}`;
   const plans = from === 'lock' ? ', plan beside the model' : '';
   const old = stale ? ` (the plan beside the model is stale: ${stale})` : '';
   return `${what}, judged on ${on}${plans}${old}`;

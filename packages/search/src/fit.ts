@@ -3,7 +3,7 @@
 
 import type { Graph } from '@espalier/ir';
 import { askedOf, bestOf, boldest, checkReach, rateOf } from './asked.ts';
-import type { Choice } from './choices.ts';
+import { type Choice, unchanged } from './choices.ts';
 import { type Costs, costsOf, exceeded, type Limits } from './costs.ts';
 import {
   type Attempted,
@@ -248,7 +248,12 @@ export async function fit(
       accepted: true,
       precision,
       reason: `${times(denseCosts, shipped.trial)}, ${quality(options, denseTrial, shipped.trial)}`,
-      plan: planned(studied, shipped.chosen, shipped.attempted),
+      plan: planned(
+        prunableLayers(dense).map((layer) => unchanged(layer, profile).ms),
+        studied,
+        shipped.chosen,
+        shipped.attempted,
+      ),
       widths: shipped.planned,
       weights: shipped.attempted.weights,
       dense: denseTrial,
@@ -301,12 +306,13 @@ const quality = ({ metric }: Problem, dense: Trial, { score }: Trial): string =>
     : `agreement ${score.toFixed(4)}`;
 
 const planned = (
+  denseMs: readonly number[],
   studied: readonly Studied[],
   chosen: readonly StudiedChoice[],
   { errors }: Attempted,
 ): PlannedLayer[] =>
-  studied.map(({ layer, choices }, i) => {
+  studied.map(({ layer: { name: layer } }, i) => {
     const { scheme, params, sparsity, ms, harm } = chosen[i]!;
-    const denseMs = choices[0]!.ms;
-    return { layer: layer.name, scheme, params, sparsity, denseMs, ms, harm, error: errors[i]! };
+    const common = { layer, scheme, params, sparsity };
+    return { ...common, denseMs: denseMs[i]!, ms, harm, error: errors[i]! };
   });

@@ -88,6 +88,12 @@ export function figuresOf(query: string, entry: LockEntry, dense: Graph): PlanFi
       row('loaded', from.bytes, to.bytes, kB),
       row('in memory', from.memoryBytes, to.memoryBytes, kB),
       row('multiply-adds', before, after, (n) => `${(n / 1e6).toPrecision(3)} M`),
+      {
+        name: 'layers computed in',
+        before: 'f32',
+        after: plan.precision ?? 'f32',
+        change: '',
+      },
       { ...row(plan.metric, from.score, to.score, (score) => score.toFixed(4)), change: '' },
     ],
   };

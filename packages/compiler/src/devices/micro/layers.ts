@@ -1,6 +1,6 @@
 // Dense layers over a grid of shapes: convolutions and products, the shapes of networks that people ship.
 
-import { type Dims, type MicroKernel, micro } from './micro-kernel.ts';
+import { type Dims, type MicroKernel, micro, rounded } from './micro-kernel.ts';
 
 /** `[inputs, outputs, size, taps, stride, groups]` of convolutions. */
 const convolutions: readonly Dims[] = [
@@ -145,11 +145,17 @@ const heavyEpilogues: readonly (readonly [number, number, number, number, number
   [120, 120, 28, 5, 120, hardSwish],
 ];
 
+/** Kernels of fixed point have few prices, and their shapes are those of floats. */
+const everySecondRounded = (all: readonly MicroKernel[]): MicroKernel[] =>
+  all.map((one, i) => (i % 2 === 0 ? rounded(one) : one));
+
 /** One layer each. */
 export const layers: readonly MicroKernel[] = [
-  ...convolutions.map(([i, o, size, taps, stride, groups]) =>
-    micro(`conv ${taps}×${taps} ${i}→${o} at ${size}, stride ${stride}, groups ${groups}`, (g) =>
-      g.conv(g.input([1, i!, size!, size!]), o!, i!, taps!, stride, groups),
+  ...everySecondRounded(
+    convolutions.map(([i, o, size, taps, stride, groups]) =>
+      micro(`conv ${taps}×${taps} ${i}→${o} at ${size}, stride ${stride}, groups ${groups}`, (g) =>
+        g.conv(g.input([1, i!, size!, size!]), o!, i!, taps!, stride, groups),
+      ),
     ),
   ),
   ...depthwise.map(([c, size, taps, stride]) =>
@@ -157,8 +163,10 @@ export const layers: readonly MicroKernel[] = [
       g.conv(g.input([1, c!, size!, size!]), c!, c!, taps!, stride, c, 'min(max(a0, 0), 6)'),
     ),
   ),
-  ...linears.map(([m, k, n]) =>
-    micro(`linear ${m}×${k}→${n}`, (g) => g.linear(g.input([m!, k!]), n!, k!)),
+  ...everySecondRounded(
+    linears.map(([m, k, n]) =>
+      micro(`linear ${m}×${k}→${n}`, (g) => g.linear(g.input([m!, k!]), n!, k!)),
+    ),
   ),
   ...heavyEpilogues.map(([i, o, size, taps, groups, epilogue]) =>
     micro(`conv ${taps}×${taps} ${i}→${o} at ${size}, groups ${groups}, then ${epilogue}`, (g) =>

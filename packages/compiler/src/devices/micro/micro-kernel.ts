@@ -10,7 +10,7 @@ export interface MicroKernel {
   readonly manner: 'steps' | 'whole';
   /** Whether its weights have zeros: then their tables have to be what they are, not random words. */
   readonly sparse: boolean;
-  /** Builds the graph, whose weights are random, and whose layers may be computed in fixed point. */
+  /** Builds the graph, whose weights are random. */
   graph(): Graph;
 }
 
@@ -77,6 +77,12 @@ export const micro = (
   sparse: false,
   graph() {
     const g = writer();
-    return inFixedPoint(parse(g.graph(write(g))));
+    return parse(g.graph(write(g)));
   },
+});
+
+/** A micro-kernel whose layers are computed in fixed point as well. */
+export const rounded = (floats: MicroKernel): MicroKernel => ({
+  ...floats,
+  graph: () => inFixedPoint(floats.graph()),
 });

@@ -1,7 +1,7 @@
 // Layers whose weights have zeros, as pruning makes them.
 
 import { type MaskShape, pruned } from './masks.ts';
-import { type MicroKernel, micro } from './micro-kernel.ts';
+import { type MicroKernel, micro, rounded } from './micro-kernel.ts';
 
 /** Structures of zeros, and how many of them. */
 export const masks: readonly (readonly [name: string, shape: MaskShape, sparsity: number])[] = [
@@ -55,7 +55,7 @@ export const sparseLayers: readonly MicroKernel[] = [
       const [mask, shape, sparsity] = masks[kind]!;
       const title = `${mask} of ${sparsity} zero in conv ${taps}×${taps} ${i}→${o} at ${size}, stride ${stride}`;
       const dense = micro(title, (g) => g.conv(g.input([1, i, size, size]), o, i, taps, stride));
-      return pruned(dense, shape, sparsity);
+      return pruned(shape.inputs > 1 ? rounded(dense) : dense, shape, sparsity);
     }),
   ),
   ...[
@@ -68,7 +68,7 @@ export const sparseLayers: readonly MicroKernel[] = [
       const dense = micro(`${mask} of ${sparsity} zero in linear ${m}×${k}→${n}`, (g) =>
         g.linear(g.input([m!, k!]), n!, k!),
       );
-      return pruned(dense, shape, sparsity);
+      return pruned(shape.inputs > 1 ? rounded(dense) : dense, shape, sparsity);
     }),
   ),
 ];
