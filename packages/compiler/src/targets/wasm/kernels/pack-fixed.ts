@@ -81,18 +81,32 @@ function runsOf({ from, rows, columns }: Packing): Runs {
   return { outer, run };
 }
 
-/** Statement: something for every 8 elements, both pointers at them; the last of a run may come twice. */
+/** How many eights are done in one round of a loop. */
+const unrolled = 4;
+
+/**
+ * Statement: something for every 8 elements, `count` eights from both pointers on; the last of a run may come twice.
+ */
 function eachEight(
   asm: Assembler,
   { outer, run }: Runs,
   source: Local,
   target: Local,
-  body: (from: Local, to: Local) => Expr,
+  body: (from: Local, to: Local, count: number) => Expr,
 ): Expr {
   const [from, to] = [asm.i32Local(), asm.i32Local()];
-  const whole = { extent: Math.floor(run / together), steps: [4 * together, 2 * together] };
-  const rest = run % together;
   const first = [asm.i32Local(), asm.i32Local()] as const;
+  const eights = Math.floor(run / together);
+  const rest = run % together;
+  const several = (count: number, extent: number): Expr =>
+    extent === 0
+      ? asm.seq()
+      : nest(
+          asm,
+          [{ extent, steps: [4 * together * count, 2 * together * count] }],
+          [from, to],
+          body(from, to, count),
+        );
   return asm.seq(
     first[0].set(source.get),
     first[1].set(target.get),
@@ -103,12 +117,13 @@ function eachEight(
       asm.seq(
         from.set(first[0].get),
         to.set(first[1].get),
-        nest(asm, [whole], [from, to], body(from, to)),
+        several(unrolled, Math.floor(eights / unrolled)),
+        several(1, eights % unrolled),
         ...(rest > 0
           ? [
               from.advance(4 * (rest - together)),
               to.advance(2 * (rest - together)),
-              body(from, to),
+              body(from, to, 1),
             ]
           : []),
       ),
@@ -121,9 +136,10 @@ function measure(asm: Assembler, runs: Runs, levels: number, source: Local, step
   const peaks = [asm.v128Local(), asm.v128Local()] as const;
   return asm.seq(
     ...peaks.map((peak) => peak.set(asm.f32x4(leastPeak))),
-    eachEight(asm, runs, source, source, (from) =>
+    eachEight(asm, runs, source, source, (from, _, count) =>
       asm.seq(
-        ...peaks.map((peak, i) => {
+        ...Array.from({ length: 2 * count }, (_, i) => {
+          const peak = peaks[i % 2]!;
           const magnitude = asm.op('f32x4.abs', asm.load('v128.load', from.get, 16 * i));
           return peak.set(asm.op('f32x4.pmax', peak.get, magnitude));
         }),
@@ -162,12 +178,23 @@ function pack(asm: Assembler, runs: Runs, source: Local, target: Local, stepAt: 
   const halves = [asm.v128Local(), asm.v128Local()] as const;
   return asm.seq(
     scale.set(asm.op('f32x4.div', asm.f32x4(1), asm.load('v128.load', stepAt.get))),
-    eachEight(asm, runs, source, target, (from, to) =>
+    eachEight(asm, runs, source, target, (from, to, count) =>
       asm.seq(
-        ...halves.map((half, i) =>
-          half.set(rounded(asm, asm.load('v128.load', from.get, 16 * i), scale)),
+        ...Array.from({ length: count }, (_, eight) =>
+          asm.seq(
+            ...halves.map((half, i) =>
+              half.set(
+                rounded(asm, asm.load('v128.load', from.get, 32 * eight + 16 * i), scale),
+              ),
+            ),
+            asm.store(
+              'v128.store',
+              to.get,
+              asm.lowHalves(halves[0].get, halves[1].get),
+              16 * eight,
+            ),
+          ),
         ),
-        asm.store('v128.store', to.get, asm.lowHalves(halves[0].get, halves[1].get)),
       ),
     ),
   );
