@@ -28,6 +28,9 @@ export interface PricedChoice extends Choice, Costs {
 
 const sparsities = [0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.92] as const;
 
+/** In fixed point zeros are free from the first on: small steps over many layers do the least harm. */
+const roundedSparsities = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9] as const;
+
 /** A scheme with its sizes. */
 export interface Structure {
   readonly scheme: SchemeName;
@@ -46,30 +49,28 @@ function schemesFor(layer: Layer, { scheme }: Pin): readonly Structure[] {
   return refuses?.(layer.shape, params) === undefined ? [{ scheme, params: {} }] : [];
 }
 
-function fastSchemes({ tiled, shape, node }: Layer): readonly Structure[] {
+function fastSchemes(layer: Layer): readonly Structure[] {
+  const { tiled, shape, node } = layer;
   const fits = (filters: number) => shape.filters >= filters;
   const blocks = (filters: number) =>
     fits(filters) ? [{ scheme: 'blockColumns', params: { filters } } as const] : [];
-  // Integers are multiplied in pairs.
-  const isRounded = isInFixedPoint(node) && fits(8) && shape.channels >= 2;
-  const pairs = { filters: 8, channels: 2 };
+  // Integers are multiplied in pairs, twice as fast as floats: these would have to lose half of the weights to keep up.
+  if (isRounded(layer))
+    return [{ scheme: tiled ? 'kernelBlock' : 'blockPunched', params: { filters: 8, channels: 2 } }];
   if (tiled)
     return fits(8)
-      ? [
-          ...(isRounded ? [{ scheme: 'kernelBlock', params: pairs } as const] : []),
-          { scheme: 'kernelBlock', params: { filters: 8 } } as const,
-          ...blocks(8),
-        ]
+      ? [{ scheme: 'kernelBlock', params: { filters: 8 } } as const, ...blocks(8)]
       : [];
-  const punched = isRounded ? [{ scheme: 'blockPunched', params: pairs } as const] : [];
-  if (node.op === 'linear') return [...punched, ...blocks(8)];
-  return [
-    ...punched,
-    ...blocks(8),
-    ...blocks(2),
-    { scheme: 'unstructured', params: {} } as const,
-  ];
+  if (node.op === 'linear') return blocks(8);
+  return [...blocks(8), ...blocks(2), { scheme: 'unstructured', params: {} } as const];
 }
+
+/** Whether kernels of integers run a layer: such as have channels enough, for Winograd in whole vectors. */
+const isRounded = ({ tiled, shape, node }: Layer): boolean =>
+  isInFixedPoint(node) &&
+  Math.min(shape.filters, shape.channels) >= 8 &&
+  (!tiled || shape.channels % 4 === 0);
+
 
 /** The choice that leaves a layer as it is. */
 export const unchanged = (layer: Layer, profile: Profile): PricedChoice => ({
@@ -97,7 +98,8 @@ export function choicesOf(
   const sparse = schemesFor(layer, pin).flatMap(({ scheme, params }) => {
     const maskAt = maskFor({ scheme, params });
     let least = dense.ms;
-    const asked = pin.sparsity === undefined ? sparsities : [pin.sparsity];
+    const usual = isRounded(layer) ? roundedSparsities : sparsities;
+    const asked = pin.sparsity === undefined ? usual : [pin.sparsity];
     return asked.flatMap((sparsity): PricedChoice[] => {
       const mask = maskAt(sparsity);
       const costs = predict(layer, masked(layer.weights, mask), profile);

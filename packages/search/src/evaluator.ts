@@ -32,10 +32,10 @@ export interface Problem {
   /** Bounds of the whole network. */
   readonly limits?: Limits;
   /**
-   * Whether channels may go that nobody asked to go by hand; default true. Inputs that are unlike those to come do not show
-   * what a channel is for.
+   * Whether inputs are made up; default false. They do not show all that channels are for, so that none goes unasked, and
+   * forgive what others do not, so that plans for no speed in particular are held to a part of the loss that is allowed.
    */
-  readonly narrows?: boolean;
+  readonly madeUp?: boolean;
   /**
    * How good outputs on the held-out inputs are, more being better; default their agreement with those of the
    * dense network.
@@ -166,7 +166,7 @@ interface Judged {
 /** Evaluates layers and plans of a network. */
 function evaluations(
   dense: Graph,
-  { profile, seed = 1, pins = {}, limits = {}, narrows = true }: Problem,
+  { profile, seed = 1, pins = {}, limits = {}, madeUp = false }: Problem,
   { calibration, reference, score }: Judged,
 ): Evaluations {
   const layers = prunableLayers(dense);
@@ -174,10 +174,10 @@ function evaluations(
   const timeCounts = limits.bytes === undefined && limits.memoryBytes === undefined;
   const denseMs = once(() => costsOf(dense, profile).ms);
   const groups = once(() => {
-    if (!narrows && !narrowsByHand(pins)) return [];
+    if (madeUp && !narrowsByHand(pins)) return [];
     const all = widthGroups(dense, profile);
     checkWidths(all, pins);
-    return offered(all, denseMs(), pins, narrows);
+    return offered(all, denseMs(), pins, !madeUp);
   });
   const seedOf = (index: number) => seed + index;
   const sensitivities = once(() => sensitivitiesOf(dense, layers, calibration, reference(), seed));
@@ -196,7 +196,9 @@ function evaluations(
       const layer = own.layers[index]!;
       const pin = pinOf(pins, layers[index]!);
       const kept = unchanged(layer, profile);
-      const isShort = timeCounts && pin.sparsity === undefined && kept.ms < leastShare * denseMs();
+      const isShort =
+        pin.scheme === 'none' ||
+        (timeCounts && pin.sparsity === undefined && kept.ms < leastShare * denseMs());
       const channels =
         !narrowing && groups().some(({ readers }) => readers.some((each) => each.layer === index));
       if (isShort && !channels) return { choices: [{ ...kept, harm: 0 }] };

@@ -103,6 +103,12 @@ export interface Fitted {
 /** How far a plan may be from a speed that nobody asked for. */
 const slack = 1.03;
 
+/** The part of the loss that is allowed which plans may take that made-up inputs judge, where no speed is asked for. */
+const madeUpShare = 0.2;
+
+/** The plans that are then tried: what may still be won is little. */
+const madeUpEffort = 2;
+
 /** The part of the loss that is allowed which rounding may take. */
 const mostRounding = 0.25;
 
@@ -131,7 +137,7 @@ export async function fit(
   options: FitOptions,
   evaluations: Evaluator = createEvaluator(dense, options),
 ): Promise<Fitted> {
-  const { profile, drop = 0.01, effort = 6 } = options;
+  const { profile } = options;
   const tell = options.onProgress ?? (() => undefined);
   const denseCosts = costsOf(dense, profile);
   const denseTrial: Trial = { ...denseCosts, score: await evaluations.score('f32') };
@@ -146,6 +152,10 @@ export async function fit(
     tell({ phase: 'layers', done, total: layers.length, message });
   });
   const asked = askedOf(options, denseCosts);
+  const { drop: allowed = 0.01 } = options;
+  const isGuess = options.madeUp === true && !asked;
+  const drop = isGuess ? madeUpShare * allowed : allowed;
+  const effort = Math.min(options.effort ?? 6, isGuess ? madeUpEffort : Number.POSITIVE_INFINITY);
   const whole = planner(network, studied, costs, { ...options, isChanged: isRounded });
   const base = await narrowBase(network, studied, evaluator, {
     ...options,

@@ -62,6 +62,8 @@ export interface Profile {
   readonly clockGHz?: Fact;
   /** Multiply-adds of four lanes that one core begins in a cycle. */
   readonly vectorPipes?: Fact;
+  /** Instructions that a product of pairs of 16-bit integers becomes, where that is not 1. */
+  readonly pairProducts?: Fact;
   /** Bytes that memory delivers, in 10⁹ a second. */
   readonly bandwidthGBs?: Fact;
   readonly caches: Caches;
@@ -115,6 +117,7 @@ function only(
 const optionalFacts = {
   clockGHz: [0.01, 20],
   vectorPipes: [0.25, 64],
+  pairProducts: [1, 16],
   bandwidthGBs: [0.01, 10_000],
 } as const;
 

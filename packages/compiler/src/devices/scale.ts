@@ -3,15 +3,20 @@
 import type { ModulePrices, PriceList, Profile } from './profile.ts';
 import type { Feature, Prices } from './work.ts';
 
-type Facts = Pick<Profile, 'clockGHz' | 'vectorPipes' | 'bandwidthGBs'>;
+type Facts = Pick<Profile, 'clockGHz' | 'vectorPipes' | 'bandwidthGBs' | 'pairProducts'>;
 
-/** How many times as large a fact is there as here; 1 where either does not say. */
-const times = (there: Facts, here: Facts, fact: keyof Facts): number =>
-  (there[fact]?.value ?? 1) / (here[fact]?.value ?? there[fact]?.value ?? 1);
+/** Kernels half of whose arithmetic are products of pairs of 16-bit integers, and the other half their sums. */
+const ofPairs = /-fixed\b/;
+
+/** How many times as large a fact is there as here; 1 where either does not say, unless there is a usual value. */
+const times = (there: Facts, here: Facts, fact: keyof Facts, usual?: number): number =>
+  (there[fact]?.value ?? usual ?? 1) /
+  (here[fact]?.value ?? usual ?? there[fact]?.value ?? 1);
 
 /**
  * The prices of a measured device, scaled by public facts: everything by the clock, vector arithmetic by the
- * vector units besides, and what comes from memory by its bandwidth alone. How well the cores use what they
+ * vector units besides, products of pairs by the instructions that they are, and what comes from memory by its bandwidth
+ * alone. How well the cores use what they
  * have is taken to be the same, so that a factor of two is a fair error.
  */
 export function scaledPrices(from: Profile, to: Facts): Profile['prices'] {
@@ -23,23 +28,27 @@ export function scaledPrices(from: Profile, to: Facts): Profile['prices'] {
     epilogueFunction: vectors,
     fromMemory: times(from, to, 'bandwidthGBs'),
   };
-  const scaled = (ns: Prices): Prices =>
+  const pairs = (1 + times(to, from, 'pairProducts', 1)) / 2;
+  const scaled = (ns: Prices, more: Partial<Record<Feature, number>> = {}): Prices =>
     Object.fromEntries(
       (Object.entries(ns) as [Feature, number][]) // the keys that the record declares
         .map(([feature, price]) => [
           feature,
-          Number((price * (factors[feature] ?? clock)).toPrecision(4)),
+          Number((price * (factors[feature] ?? clock) * (more[feature] ?? 1)).toPrecision(4)),
         ]),
     );
-  const list = ({ ns, measuredNs: [least, most] }: PriceList): PriceList => ({
-    ns: scaled(ns),
-    measuredNs: [least * clock, most * clock],
-  });
+  const list = (
+    { ns, measuredNs: [least, most] }: PriceList,
+    more?: Partial<Record<Feature, number>>,
+  ): PriceList => ({ ns: scaled(ns, more), measuredNs: [least * clock, most * clock] });
   const module = ({ any, epilogue, kernels, program }: ModulePrices): ModulePrices => ({
     any: list(any),
     epilogue: scaled(epilogue),
     kernels: Object.fromEntries(
-      Object.entries(kernels).map(([name, prices]) => [name, list(prices)]),
+      Object.entries(kernels).map(([name, prices]) => [
+        name,
+        list(prices, ofPairs.test(name) ? { arithmetic: pairs } : {}),
+      ]),
     ),
     program: { step: program.step * clock, floor: scaled(program.floor) },
   });

@@ -78,15 +78,14 @@ export async function openEvaluation(
       )
     : found.samples(source);
   const { seed = 1, pins = {}, limits = {} } = wish;
-  // Made-up pictures leave channels silent that others need.
-  const narrows = opened !== undefined || found.kind !== 'synthetic';
-  const problem = { profile, inputs, seed, pins, limits, narrows };
+  const madeUp = !opened && found.kind === 'synthetic';
+  const problem = { profile, inputs, seed, pins, limits, madeUp };
   const parts = [
     fingerprint(),
     text,
     showProfile(profile),
     task?.sha256 ?? '',
-    JSON.stringify({ seed, pins, narrows, bounded: Object.keys(limits) }),
+    JSON.stringify({ seed, pins, madeUp, bounded: Object.keys(limits) }),
   ];
   const hash = createHash('sha256').update(JSON.stringify(parts));
   for (const { data } of inputs.flatMap((input) => Object.values(input)))

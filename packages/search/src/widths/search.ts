@@ -22,7 +22,7 @@ const mostAttempts = 3;
 export interface WidthOptions {
   readonly profile: Profile;
   readonly pins?: Pins;
-  readonly narrows?: boolean;
+  readonly madeUp?: boolean;
   /** Allowed loss of the metric. */
   readonly drop: number;
   /** Harm that is worth a ms. */
@@ -61,10 +61,10 @@ export async function narrowBase(
   evaluator: Evaluations,
   options: WidthOptions,
 ): Promise<Base> {
-  const { profile, pins = {}, narrows = true, rate, denseCosts } = options;
+  const { profile, pins = {}, madeUp = false, rate, denseCosts } = options;
   const whole: Base = { graph: dense, studied, costs: denseCosts, widths: new Map(), planned: [] };
   if (studied.every(({ channelHarms }) => !channelHarms)) return whole;
-  const groups = offered(widthGroups(dense, profile), denseCosts.ms, pins, narrows);
+  const groups = offered(widthGroups(dense, profile), denseCosts.ms, pins, !madeUp);
   const harms = studied.map(({ channelHarms }) => channelHarms);
   const carried = await carryOut(dense, evaluator, options, (part) =>
     pickWidths(groups, harms, part * rate, pins),

@@ -1,6 +1,15 @@
 // Chooses kernels: each that accepts a node is lowered for trial, and its calls are priced.
 
-import { assert, elementCount, type OpNode, splitInputs } from '@espalier/ir';
+import {
+  assert,
+  elementCount,
+  type OpNode,
+  showAttrs,
+  showScalar,
+  showType,
+  splitInputs,
+  type TensorData,
+} from '@espalier/ir';
 import { stepTime } from '../../devices/latency.ts';
 import type { Profile } from '../../devices/profile.ts';
 import type { Work } from '../../devices/work.ts';
@@ -49,9 +58,6 @@ export interface Predicted {
   readonly ns: number;
 }
 
-/** How much faster than a dense kernel a sparse one has to be predicted: then it is faster. */
-const worthTheRisk = 1.25;
-
 /** The kernels that may run a node, at least one, with their predicted times. */
 export function predictKernels(node: OpNode, choice: Choice): readonly Predicted[] {
   const { profile, exact, pick, constantBytes } = choice;
@@ -61,13 +67,47 @@ export function predictKernels(node: OpNode, choice: Choice): readonly Predicted
   if (able.length === 1 || elementCount(node.type.shape) === 0)
     return able.slice(0, 1).map((kernel) => ({ kernel, ns: 0 }));
   return able.map((kernel) => {
-    const steps = rehearse(node, kernel);
+    const steps = rehearsed(node, kernel);
     const times = profile.modules.flatMap((module) =>
       steps.map((step) => stepTime(step, profile, module, constantBytes).ns),
     );
     const ns = times.reduce((sum, each) => sum + each, 0);
-    return { kernel, ns: kernel.skipsZeros ? worthTheRisk * ns : ns };
+    return { kernel, ns: (kernel.worthFrom ?? 1) * ns };
   });
+}
+
+const rehearsals = new Map<string, readonly Work[]>();
+
+/** So many are kept: searches compile one network hundreds of times, and change a layer or two. */
+const mostRehearsals = 20_000;
+
+/** What a kernel would do for a node; nodes that are alike, and have the same constants, need no other rehearsal. */
+function rehearsed(node: OpNode, kernel: Kernel): readonly Work[] {
+  const key = `${kernel.name} of ${contentOf(node)}`;
+  const known = rehearsals.get(key) ?? rehearse(node, kernel);
+  if (rehearsals.size >= mostRehearsals) rehearsals.clear();
+  rehearsals.set(key, known);
+  return known;
+}
+
+const identities = new WeakMap<TensorData, number>();
+let lastIdentity = 0;
+
+function identityOf(data: TensorData): number {
+  const own = identities.get(data) ?? ++lastIdentity;
+  identities.set(data, own);
+  return own;
+}
+
+/** All of a node that a rehearsal sees. */
+function contentOf({ op, attrs, epilogue, type, inputs }: OpNode): string {
+  const operands = inputs.map((input) =>
+    input.kind === 'constant'
+      ? `${showType(input.type)} ${identityOf(input.value.data)}`
+      : `${showType(input.type)} ${input.kind}`,
+  );
+  const then = epilogue ? ` then ${showScalar(epilogue)}` : '';
+  return `${op}(${operands.join(', ')}) ${showAttrs(attrs)}${then}: ${showType(type)}`;
 }
 
 /** What a kernel would do for a node, with its operands as it wishes them. */

@@ -116,8 +116,11 @@ export interface Kernel {
   readonly name: string;
   /** Its rounding errors are larger than those of sums in any order: `?exact` does without it. */
   readonly inexact?: boolean;
-  /** It leaves zeros of weights out: how fast that is depends on the mask, and is known less well. */
-  readonly skipsZeros?: boolean;
+  /**
+   * It leaves zeros of weights out: how fast that is depends on the mask, and is known less well. How many times faster
+   * than a dense kernel it has to be predicted, to be faster.
+   */
+  readonly worthFrom?: number;
   /** Whether it can run this node; by default it can. */
   accepts?(node: OpNode): boolean;
   /**

@@ -14,6 +14,7 @@ import {
   pairColumns,
   skipsEnough,
   takesFixedPoint,
+  worthFrom,
 } from './fixed-point.ts';
 import { asPixels, extraPixels } from './linear.ts';
 import { packInputs } from './pack-fixed.ts';
@@ -90,7 +91,7 @@ const convOf = (node: OpNode) => node.attrs as AttrsOf<'conv'>; // asked of conv
 const convFixedPoint = (sparse: boolean): Kernel => ({
   name: `conv-fixed${sparse ? '-sparse' : ''}`,
   inexact: true,
-  skipsZeros: sparse,
+  worthFrom: sparse ? worthFrom : 1,
   accepts: (node) =>
     takesFixedPoint(node) &&
     (!sparse || (convOf(node).groups === 1 && sparsePairs(node) !== undefined)),
@@ -117,7 +118,7 @@ const convFixedPoint = (sparse: boolean): Kernel => ({
 const linearFixedPoint = (sparse: boolean): Kernel => ({
   name: `linear-fixed${sparse ? '-sparse' : ''}`,
   inexact: true,
-  skipsZeros: sparse,
+  worthFrom: sparse ? worthFrom : 1,
   writesDense: true,
   accepts: (node) =>
     takesFixedPoint(node) && (!sparse || sparsePairs(node) !== undefined),

@@ -11,6 +11,7 @@ import { waitingBytes } from './integer-finish.ts';
 import { blockBytes, packedBias, packedWeights, quad } from './integer-pack.ts';
 import { keptQuads, packedQuads, placedQuads } from './integer-quads.ts';
 import { createIntegerTile, integerTilePixels } from './integer-tile.ts';
+import { worthFrom } from './sparse-blocks.ts';
 import {
   blockLanes,
   blockTaps,
@@ -175,7 +176,7 @@ export const convInteger: Kernel = {
 /** Convolution of codes whose weights have zeros: each block of 8 outputs visits the fours of inputs it keeps. */
 export const convIntegerSparse: Kernel = {
   name: 'conv-integer-sparse',
-  skipsZeros: true,
+  worthFrom,
   accepts: (node) => keptQuads(node) !== undefined,
   reads: () => [0],
   wish: codesWish,

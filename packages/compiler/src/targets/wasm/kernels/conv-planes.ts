@@ -12,7 +12,7 @@ import { type Halo, moved, rowMajor } from '../../../plan/view.ts';
 import type { Kernel, Site, WeightLayout } from '../kernel.ts';
 import type { Loop } from '../walk.ts';
 import { emitPlanes, planesRereads } from './planes.ts';
-import { keptColumns, keptWeights, type Lists, sparseWeights, tapsOf } from './sparse-blocks.ts';
+import { keptColumns, keptWeights, type Lists, sparseWeights, tapsOf, worthFrom } from './sparse-blocks.ts';
 import { tapColumns, tapOffsets } from './sparse-taps.ts';
 
 const listsOf = new WeakMap<object, Map<number, Lists>>();
@@ -121,7 +121,7 @@ const mostKept = { 1: 0.62, 2: 0.85 } as const;
 
 const planes = (height: 1 | 2): Kernel => ({
   name: `conv-planes-${height}`,
-  skipsZeros: true,
+  worthFrom,
   accepts: (node) => {
     const { groups, stride } = node.attrs as AttrsOf<'conv'>; // its op says so
     if (groups !== 1 || stride[1] !== 1 || !sparseWeights(node)) return false;

@@ -7,7 +7,7 @@ import type { Kernel, Site } from '../kernel.ts';
 import { type ConvOverViews, emitConv } from './conv-tiles.ts';
 import { asPixels, extraPixels } from './linear.ts';
 import { packedBias } from './pack.ts';
-import { keptColumns, keptWeights, type Lists, sparseWeights } from './sparse-blocks.ts';
+import { keptColumns, keptWeights, type Lists, sparseWeights, worthFrom } from './sparse-blocks.ts';
 import { tapColumns, tapOffsets } from './sparse-taps.ts';
 import { blockLanes } from './tile.ts';
 
@@ -50,7 +50,7 @@ function lowerSparse(
 /** Sparse direct convolution over NHWC. */
 export const convSparse: Kernel = {
   name: 'conv-sparse',
-  skipsZeros: true,
+  worthFrom,
 
   accepts: (node) =>
     (node.attrs as AttrsOf<'conv'>).groups === 1 && sparseWeights(node) !== undefined,
@@ -78,7 +78,7 @@ export const convSparse: Kernel = {
 /** Sparse linear layers: the rows of the input are pixels. */
 export const linearSparse: Kernel = {
   name: 'linear-sparse',
-  skipsZeros: true,
+  worthFrom,
   writesDense: true,
 
   accepts: (node) => sparseWeights(node) !== undefined,

@@ -145,6 +145,9 @@ export function keptPairs({ type, value }: ConstantNode): Lists {
 /** Below this share of pairs that are left out a table costs more than it saves. */
 const worthSkipping = 0.08;
 
+/** Such kernels differ from dense ones in their table alone: what is predicted of them is known better than of others. */
+export const worthFrom = 1.08;
+
 /** Whether blocks leave enough of their columns out. */
 export const skipsEnough = (lists: Lists, columns: number): boolean =>
   tapsOf(lists) <= (1 - worthSkipping) * lists.length * columns;

@@ -17,6 +17,9 @@ export interface ColumnShape {
 /** The columns that each block of outputs keeps, growing. */
 export type Lists = readonly (readonly number[])[];
 
+/** Sparse kernels are taken where they are predicted so much faster than dense ones: then they are faster. */
+export const worthFrom = 1.25;
+
 /** The columns in which any output of a block has a weight. */
 export function keptColumns({ data }: Tensor, shape: ColumnShape, height = blockLanes): Lists {
   const { outputs, columns, items, indexOf } = shape;

@@ -13,6 +13,7 @@ import {
   pair,
   skipsEnough,
   takesFixedPoint,
+  worthFrom,
 } from './fixed-point.ts';
 import { rounded } from './pack-fixed.ts';
 import {
@@ -258,7 +259,7 @@ function isSparse(node: OpNode): boolean {
 const winogradFixed = (form: WinogradForm, sparse: boolean): Kernel => ({
   name: `conv-winograd-f${form.m}-fixed${sparse ? '-sparse' : ''}`,
   inexact: true,
-  skipsZeros: sparse,
+  worthFrom: sparse ? worthFrom : 1,
   accepts: (node) =>
     takesTiles(node) &&
     takesFixedPoint(node) &&

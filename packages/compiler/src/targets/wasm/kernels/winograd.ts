@@ -18,6 +18,7 @@ import {
   type Lists,
   sparseWeights,
   tapsOf,
+  worthFrom,
 } from './sparse-blocks.ts';
 import { blockLanes } from './tile.ts';
 import { planWinograd, type WinogradPlan } from './winograd-plan.ts';
@@ -173,7 +174,7 @@ const winograd = (form: WinogradForm, sparse: boolean): Kernel => {
   return {
     name: `conv-winograd-f${form.m}${sparse ? '-sparse' : ''}`,
     inexact: true,
-    skipsZeros: sparse,
+    worthFrom: sparse ? worthFrom : 1,
     accepts: (node) => takesTiles(node) && (!sparse || sparseWeights(node) !== undefined),
     reads: () => [0],
     wish: (node) => ({ unitAxis: 1, halo: planWinograd(node, form).halo }),
