@@ -1,4 +1,4 @@
-import { type Node, type OpNode, parseScalar } from '@espalier/ir';
+import type { Node } from '@espalier/ir';
 import t from 'tap';
 import { agrees, caseOf, type Operands } from '../support/agrees.ts';
 import { type Keep, masked, masks } from '../support/masks.ts';

@@ -56,7 +56,9 @@ function fastSchemes(layer: Layer): readonly Structure[] {
     fits(filters) ? [{ scheme: 'blockColumns', params: { filters } } as const] : [];
   // Integers are multiplied in pairs, twice as fast as floats: these would have to lose half of the weights to keep up.
   if (isRounded(layer))
-    return [{ scheme: tiled ? 'kernelBlock' : 'blockPunched', params: { filters: 8, channels: 2 } }];
+    return [
+      { scheme: tiled ? 'kernelBlock' : 'blockPunched', params: { filters: 8, channels: 2 } },
+    ];
   if (tiled)
     return fits(8)
       ? [{ scheme: 'kernelBlock', params: { filters: 8 } } as const, ...blocks(8)]
@@ -70,7 +72,6 @@ const isRounded = ({ tiled, shape, node }: Layer): boolean =>
   isInFixedPoint(node) &&
   Math.min(shape.filters, shape.channels) >= 8 &&
   (!tiled || shape.channels % 4 === 0);
-
 
 /** The choice that leaves a layer as it is. */
 export const unchanged = (layer: Layer, profile: Profile): PricedChoice => ({

@@ -147,7 +147,8 @@ export function createEvaluator(dense: Graph, problem: Problem): Evaluator {
   return {
     score: async (precision) => score(inPrecision(dense, precision)),
     at(precision) {
-      const own = known.get(precision) ?? evaluations(inPrecision(dense, precision), problem, judged);
+      const own =
+        known.get(precision) ?? evaluations(inPrecision(dense, precision), problem, judged);
       known.set(precision, own);
       return own;
     },

@@ -16,7 +16,7 @@ import {
 } from './evaluator.ts';
 import { type NewWeights, prunableLayers } from './layers.ts';
 import { narrow } from './narrow.ts';
-import { narrowsByHand } from './pins.ts';
+import { decidesByHand, narrowsByHand } from './pins.ts';
 import { keyOf, type Planner, planner, type Studied } from './planner.ts';
 import type { StrategyName } from './strategies/index.ts';
 import type { StudiedChoice } from './study.ts';
@@ -147,13 +147,17 @@ export async function fit(
   const costs = isRounded ? costsOf(network, profile) : denseCosts;
   const evaluator = evaluations.at(precision);
   const layers = prunableLayers(network);
-  const studied = await studyAll(evaluator, layers, ({ node }, done) => {
-    const message = `layer ${done} of ${layers.length}: ${node.name}`;
-    tell({ phase: 'layers', done, total: layers.length, message });
-  });
   const asked = askedOf(options, denseCosts);
-  const { drop: allowed = 0.01 } = options;
-  const isGuess = options.madeUp === true && !asked;
+  const { drop: allowed = 0.01, madeUp = false, pins = {} } = options;
+  const isGuess = madeUp && !asked && !decidesByHand(pins);
+  // Rounding shows in any inputs; what pruning does beyond that, made-up ones cannot tell well enough.
+  const studied =
+    isGuess && isRounded
+      ? layers.map((layer) => ({ layer, choices: [{ ...unchanged(layer, profile), harm: 0 }] }))
+      : await studyAll(evaluator, layers, ({ node }, done) => {
+          const message = `layer ${done} of ${layers.length}: ${node.name}`;
+          tell({ phase: 'layers', done, total: layers.length, message });
+        });
   const drop = isGuess ? madeUpShare * allowed : allowed;
   const effort = Math.min(options.effort ?? 6, isGuess ? madeUpEffort : Number.POSITIVE_INFINITY);
   const whole = planner(network, studied, costs, { ...options, isChanged: isRounded });
@@ -232,8 +236,12 @@ export async function fit(
     // this speed needs.
     const views = plans.views.slice(0, side === wide ? effort : Math.max(1, effort - 2));
     await attempt(side, [asked], 1, views);
-    if (side !== wide && tried.size < effort && !narrowsByHand(options.pins ?? {}))
+    if (side !== wide && tried.size < effort && !narrowsByHand(pins))
       await attempt(wide, [asked], 1);
+  } else if (isGuess && isRounded) {
+    const untouched = studied.map(({ choices }) => choices[0]!);
+    const key = keyOf(studied, untouched);
+    keep(wide, key, untouched, await evaluator.attempt(key, untouched));
   } else {
     const top = Math.min(boldest, denseCosts.ms / best.ms);
     const expected = (speed: number) => plans.expected({ ms: denseCosts.ms / speed });

@@ -39,6 +39,10 @@ export function widthOf(
   return own.length > 0 ? Math.min(...own) : width;
 }
 
+/** Whether anything is decided by hand. */
+export const decidesByHand = ({ layers = {}, ...all }: Pins): boolean =>
+  [all, ...Object.values(layers)].some((pin) => Object.keys(pin).length > 0);
+
 /** Whether any layer is asked to be narrower. */
 export const narrowsByHand = ({ layers = {}, ...all }: Pins): boolean =>
   [all, ...Object.values(layers)].some(({ width = 1 }) => width < 1);

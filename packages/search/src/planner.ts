@@ -140,7 +140,8 @@ export function planner(
         for (const name of over)
           tightened.set(name, (tightened.get(name)! * limits[name]!) / costs[name]);
       }
-      if (!found || (!isChanged && found.every(({ scheme }) => scheme === 'none'))) return undefined;
+      if (!found || (!isChanged && found.every(({ scheme }) => scheme === 'none')))
+        return undefined;
       return { key: keyOf(studied, found), chosen: found };
     },
     expected(limits) {

@@ -10,8 +10,7 @@ const ofPairs = /-fixed\b/;
 
 /** How many times as large a fact is there as here; 1 where either does not say, unless there is a usual value. */
 const times = (there: Facts, here: Facts, fact: keyof Facts, usual?: number): number =>
-  (there[fact]?.value ?? usual ?? 1) /
-  (here[fact]?.value ?? usual ?? there[fact]?.value ?? 1);
+  (there[fact]?.value ?? usual ?? 1) / (here[fact]?.value ?? usual ?? there[fact]?.value ?? 1);
 
 /**
  * The prices of a measured device, scaled by public facts: everything by the clock, vector arithmetic by the

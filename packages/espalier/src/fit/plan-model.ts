@@ -148,7 +148,17 @@ export async function makePlan(
   const { profile, wish, task } = planning;
   const progress = onProgress && { onProgress };
   const searched = await searchModel({ ...planning, source, cache, threads, ...progress });
-  const { accepted, reason, dense, shipped, inputs, plan: layers, widths, precision, trials } = searched;
+  const {
+    accepted,
+    reason,
+    dense,
+    shipped,
+    inputs,
+    plan: layers,
+    widths,
+    precision,
+    trials,
+  } = searched;
   return {
     graph: searched.graph,
     weights: searched.weights,

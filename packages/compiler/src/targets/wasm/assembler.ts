@@ -283,11 +283,7 @@ export function assemble(
         lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => 4 * lane + byte)),
       ),
     lowHalves: (a, b) => () =>
-      shuffle(
-        a,
-        b,
-        Array.from({ length: 8 }, (_, lane) => [4 * lane, 4 * lane + 1]).flat(),
-      ),
+      shuffle(a, b, Array.from({ length: 8 }, (_, lane) => [4 * lane, 4 * lane + 1]).flat()),
     fill: (address, byte, bytes) => () => {
       address();
       byte();

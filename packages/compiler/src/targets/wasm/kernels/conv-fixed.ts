@@ -74,7 +74,8 @@ function lowerFixed({ node, emit }: Site, layer: Layer, groups: number, sparse: 
   };
   if (!lists) {
     const weights = packedPairs(emit, node, fixed, allPairs(w.type.shape, groups));
-    return emitConv(emit, { ...common, x, weights });
+    emitConv(emit, { ...common, x, weights });
+    return;
   }
   const shape = [w.type.shape[0]!, x.shape[1]!, ...taps];
   const placed = tapOffsets(lists, shape, x, dilation);
@@ -120,8 +121,7 @@ const linearFixedPoint = (sparse: boolean): Kernel => ({
   inexact: true,
   worthFrom: sparse ? worthFrom : 1,
   writesDense: true,
-  accepts: (node) =>
-    takesFixedPoint(node) && (!sparse || sparsePairs(node) !== undefined),
+  accepts: (node) => takesFixedPoint(node) && (!sparse || sparsePairs(node) !== undefined),
   reads: () => [0],
   wish: (node, index) => ({ dense: rowMajor(node.inputs[index]!.type.shape.length) }),
   order: (node) => rowMajor(node.type.shape.length),

@@ -12,7 +12,14 @@ import { type Halo, moved, rowMajor } from '../../../plan/view.ts';
 import type { Kernel, Site, WeightLayout } from '../kernel.ts';
 import type { Loop } from '../walk.ts';
 import { emitPlanes, planesRereads } from './planes.ts';
-import { keptColumns, keptWeights, type Lists, sparseWeights, tapsOf, worthFrom } from './sparse-blocks.ts';
+import {
+  keptColumns,
+  keptWeights,
+  type Lists,
+  sparseWeights,
+  tapsOf,
+  worthFrom,
+} from './sparse-blocks.ts';
 import { tapColumns, tapOffsets } from './sparse-taps.ts';
 
 const listsOf = new WeakMap<object, Map<number, Lists>>();

@@ -109,7 +109,8 @@ export function packedScales(emit: Emitter, node: OpNode, { weightSteps }: Fixed
   const outputs = weightSteps.length / groups;
   const packed = new Float32Array(groups * blocksOf(outputs) * 2 * blockLanes);
   weightSteps.forEach((step, o) => {
-    const block = Math.floor(o / outputs) * blocksOf(outputs) + Math.floor((o % outputs) / blockLanes);
+    const block =
+      Math.floor(o / outputs) * blocksOf(outputs) + Math.floor((o % outputs) / blockLanes);
     const at = 2 * blockLanes * block + ((o % outputs) % blockLanes);
     packed[at] = bias.value.data[o]!;
     packed[at + blockLanes] = step;

@@ -160,11 +160,7 @@ export function storeStep(
   return asm.seq(
     peak.set(most(peak.get, other.get)),
     peak.set(foldLanes(asm, peak, most)),
-    asm.store(
-      'v128.store',
-      stepAt.get,
-      asm.op('f32x4.mul', peak.get, asm.f32x4(1 / levels)),
-    ),
+    asm.store('v128.store', stepAt.get, asm.op('f32x4.mul', peak.get, asm.f32x4(1 / levels))),
   );
 }
 
@@ -183,9 +179,7 @@ function pack(asm: Assembler, runs: Runs, source: Local, target: Local, stepAt: 
         ...Array.from({ length: count }, (_, eight) =>
           asm.seq(
             ...halves.map((half, i) =>
-              half.set(
-                rounded(asm, asm.load('v128.load', from.get, 32 * eight + 16 * i), scale),
-              ),
+              half.set(rounded(asm, asm.load('v128.load', from.get, 32 * eight + 16 * i), scale)),
             ),
             asm.store(
               'v128.store',

@@ -264,11 +264,7 @@ function createTile(
     const multiply = (total: Local, weight: Local): Expr =>
       spec.inputStep
         ? total.set(
-            asm.op(
-              'i32x4.add',
-              total.get,
-              asm.op('i32x4.dot_i16x8_s', weight.get, input.get),
-            ),
+            asm.op('i32x4.add', total.get, asm.op('i32x4.dot_i16x8_s', weight.get, input.get)),
           )
         : asm.madd(total, weight.get, input.get);
     /** One tap of every pixel, its inputs at a pointer. */

@@ -27,7 +27,7 @@ import {
 import { blockLanes } from './tile.ts';
 import { combined, kernelColumns, rereadsOf, takesTiles } from './winograd.ts';
 import { planWinograd, type WinogradPlan } from './winograd-plan.ts';
-import { emitWinograd, scalesAt, stepBytes } from './winograd-stages.ts';
+import { emitWinograd, stepBytes } from './winograd-stages.ts';
 import { f2, f4, type WinogradForm } from './winograd-transforms.ts';
 
 /** Bytes of a weight of a position. */
@@ -62,10 +62,11 @@ function fixedWeights(node: OpNode, form: WinogradForm): FixedWeights {
 }
 
 /** Looks at the weights of all positions: the largest of each output, and the widest sum. */
-function measured(w: ConstantNode, { weights: g, n }: WinogradForm): FixedWeights {
+function measured(w: ConstantNode, form: WinogradForm): FixedWeights {
+  const { weights: g, n } = form;
   const [outputs, inputs] = w.type.shape as [number, number];
   const { data } = w.value;
-  const norms = normsOf({ weights: g } as WinogradForm);
+  const norms = normsOf(form);
   const peaks = new Float64Array(outputs);
   let widest = 1;
   const half = new Float64Array(3 * n);
@@ -191,8 +192,7 @@ function lower(site: Site, form: WinogradForm, lists: Lists | undefined): void {
   const weights = emit.constant(
     {
       length: blockLanes * 9 * tapsOf(kept),
-      write: (into) =>
-        into.set(keptWeights(scaled(w, fixed), kernelColumns(w.type.shape), kept)),
+      write: (into) => into.set(keptWeights(scaled(w, fixed), kernelColumns(w.type.shape), kept)),
     },
     w.name,
     {

@@ -11,7 +11,7 @@ import type { WinogradPlan } from './winograd-plan.ts';
 import type { WinogradForm } from './winograd-transforms.ts';
 
 /** Bytes from the biases to the scales of outputs. */
-export const scalesAt = ({ outputs }: Pick<WinogradPlan, 'outputs'>): number =>
+const scalesAt = ({ outputs }: Pick<WinogradPlan, 'outputs'>): number =>
   4 * blockLanes * Math.ceil(outputs / blockLanes);
 
 /** What the stages have to know. */
@@ -204,7 +204,9 @@ function roundingStage(
   );
   const round = atEach((count) => {
     const halves = peaks.map((half, i) =>
-      i < count ? half.set(rounded(asm, asm.load('v128.load', from.get, 16 * i), scale)) : asm.seq(),
+      i < count
+        ? half.set(rounded(asm, asm.load('v128.load', from.get, 16 * i), scale))
+        : asm.seq(),
     );
     const all = asm.lowHalves(peaks[0].get, peaks[1].get);
     return asm.seq(
@@ -251,7 +253,7 @@ function productStage(
   steps: Local | undefined,
 ): Expr {
   const pointers = [asm.i32Local(), asm.i32Local(), asm.i32Local(), asm.i32Local()] as const;
-  const [v, u, none, p] = pointers;
+  const [v, u, , p] = pointers;
   const step = steps && asm.i32Local();
   // Words hold two integers.
   const tileStep = plan.factorTileStep / (step ? 2 : 1);

@@ -76,9 +76,7 @@ export const combined = (
   factors
     .map((factor, k) => ({ factor, term: value(k) }))
     .filter(({ factor }) => factor !== 0)
-    .map(({ factor, term }) =>
-      factor === 1 ? term : asm.op('f32x4.mul', asm.f32x4(factor), term),
-    )
+    .map(({ factor, term }) => (factor === 1 ? term : asm.op('f32x4.mul', asm.f32x4(factor), term)))
     .reduce((sum, term) => asm.op('f32x4.add', sum, term));
 
 /** Weights `[O, I, 3, 3]` by kernels. */
