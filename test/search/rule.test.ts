@@ -183,7 +183,13 @@ t.test('bytes are kept by a strategy that knows of no price', async (t) => {
 
 t.test('a network is fitted by rules', async (t) => {
   const graph = optimise(classifier());
-  const options = { profile, inputs: randomInputs(graph, 6), speedup: 1.5, drop: 10 } as const;
+  const options = {
+    profile,
+    inputs: randomInputs(graph, 6),
+    speedup: 1.5,
+    drop: 10,
+    precision: 'f32',
+  } as const;
   const fitted = await fit(graph, { ...options, strategy: 'rule' });
   t.ok(fitted.accepted, fitted.reason);
   t.ok(1.5 * fitted.shipped.ms <= fitted.dense.ms, `${fitted.dense.ms} → ${fitted.shipped.ms} ms`);

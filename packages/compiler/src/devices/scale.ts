@@ -5,8 +5,11 @@ import type { Feature, Prices } from './work.ts';
 
 type Facts = Pick<Profile, 'clockGHz' | 'vectorPipes' | 'bandwidthGBs' | 'pairProducts'>;
 
-/** Kernels half of whose arithmetic are products of pairs of 16-bit integers, and the other half their sums. */
-const ofPairs = /-fixed\b/;
+/**
+ * Kernels half of whose arithmetic are products of pairs of 16-bit integers, and the other half their sums. Fits cannot tell
+ * it from the loads that come with it.
+ */
+const ofPairs = /^(conv|linear)-(.*-)?fixed/;
 
 /** How many times as large a fact is there as here; 1 where either does not say, unless there is a usual value. */
 const times = (there: Facts, here: Facts, fact: keyof Facts, usual?: number): number =>
@@ -46,7 +49,10 @@ export function scaledPrices(from: Profile, to: Facts): Profile['prices'] {
     kernels: Object.fromEntries(
       Object.entries(kernels).map(([name, prices]) => [
         name,
-        list(prices, ofPairs.test(name) ? { arithmetic: pairs } : {}),
+        list(
+          prices,
+          ofPairs.test(name) ? { arithmetic: pairs, splatLoad: pairs, vectorLoad: pairs } : {},
+        ),
       ]),
     ),
     program: { step: program.step * clock, floor: scaled(program.floor) },
