@@ -2,7 +2,7 @@ import type { Node } from '@espalier/ir';
 import t from 'tap';
 import { agrees, caseOf, type Operands } from '../support/agrees.ts';
 import { type Keep, masked, masks } from '../support/masks.ts';
-import { withKernel } from '../support/run-compiled.ts';
+import { start, withKernel } from '../support/run-compiled.ts';
 
 t.setTimeout(300_000);
 
@@ -147,4 +147,50 @@ t.test('Winograd products of integers agree with the reference', async (t) => {
           tiled[form],
           withKernel(`conv-winograd-${form}-fixed`),
         );
+});
+
+t.test('no sum overflows, whatever the inputs are', async (t) => {
+  for (const inputs of [64, 1024, 8192])
+    for (const sign of [1, -1]) {
+      const type = { dtype: 'f32', shape: [8, inputs] } as const;
+      const weights = new Float32Array(8 * inputs).fill(sign * 0.37);
+      // One output has a weight that is much larger than the others.
+      weights[0] = 100;
+      const made = caseOf(({ b, input, constant }) =>
+        b.linear(input(2, inputs), b.constant({ type, data: weights }), constant(8), {
+          precision: 'int16',
+        }),
+      );
+      // All as large as any, and all of one sign.
+      for (const { data } of Object.values(made.inputs)) data.fill(3.5);
+      agrees(t, made, `${inputs} inputs, ${sign}`, 2e-3, withKernel('linear-fixed'));
+    }
+});
+
+t.test('inputs of zeros, or nearly, give biases', async (t) => {
+  for (const value of [0, 1e-38, 1e-30])
+    for (const kernel of ['conv-fixed', 'conv-winograd-f4-fixed']) {
+      const made = caseOf(convolve([8, 8], {}, { inputs: 16, outputs: 16 }));
+      for (const { data } of Object.values(made.inputs)) data.fill(value);
+      agrees(t, made, `${kernel} of ${value}`, 1e-6, withKernel(kernel));
+    }
+});
+
+t.test('what is too wide or too narrow stays in floats', async (t) => {
+  const kernelOf = (inputs: number, outputs: number) =>
+    start(
+      caseOf(({ b, input, constant }) =>
+        b.linear(input(4, inputs), constant(outputs, inputs), constant(outputs), {
+          precision: 'int16',
+        }),
+      ).graph,
+      withKernel('linear-fixed'),
+    ).compiled.report.work.map(({ kernel }) => kernel);
+  t.ok(kernelOf(64, 8).includes('linear-fixed'));
+  for (const [inputs, outputs] of [
+    [8200, 8],
+    [4, 8],
+    [64, 4],
+  ] as const)
+    t.notOk(kernelOf(inputs, outputs).includes('linear-fixed'), `${inputs} to ${outputs}`);
 });

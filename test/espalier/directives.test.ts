@@ -31,7 +31,7 @@ t.test('gives every directive its value or its default', async (t) => {
       weights: 'f16',
       exact: false,
       threads: 1,
-      precision: 'f32',
+      precision: 'auto',
       calib: '',
       latency: undefined,
       speedup: undefined,

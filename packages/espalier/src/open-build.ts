@@ -78,6 +78,8 @@ export async function openBuild(
   const wish = wishOf(given, config?.layers ?? {});
   if (given.calib && given.precision !== 'int8' && !wish)
     throw badDirective('calib', given.calib, 'only a search or precision=int8 needs inputs');
+  if (given.exact && given.precision === 'int16')
+    throw badDirective('precision', 'int16', 'exact does without rounding; leave one of them out');
   if (wish) onlyShape(given);
   const preprocessing = config?.preprocessing ?? {};
   const task = wish && findTask(file);

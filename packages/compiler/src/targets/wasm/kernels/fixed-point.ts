@@ -5,7 +5,7 @@
 // some 12 bits of each factor are left, so that nothing has to be rounded with care: that is what sets it apart from codes
 // of 8 bits.
 
-import { type AttrsOf, assert, type ConstantNode, type OpNode } from '@espalier/ir';
+import { type AttrsOf, assert, type ConstantNode, elementCount, type OpNode } from '@espalier/ir';
 import { isInFixedPoint } from '../../../fixed-point.ts';
 import type { Address } from '../../../plan/view.ts';
 import type { Emitter } from '../kernel.ts';
@@ -20,6 +20,9 @@ export const pair = 2;
 /** Below so many inputs or outputs of a group conversion costs what it saves. */
 const fewestChannels = 8;
 
+/** The wider a sum, the fewer bits are left for its factors. */
+const mostTaps = 8192;
+
 /** The largest magnitude of 16 bits that has a negative of its own. */
 export const mostLevels = 32767;
 
@@ -30,9 +33,11 @@ const mostSum = 2 ** 31 - 1;
 export function takesFixedPoint(node: OpNode): boolean {
   const { groups = 1 } = node.attrs as Partial<AttrsOf<'conv'>>; // of both ops
   if (!isInFixedPoint(node) || !isConstant(node, 1) || !isConstant(node, 2)) return false;
-  const [o, i] = node.inputs[1]!.type.shape as [number, number];
+  const { shape } = node.inputs[1]!.type;
+  const [o, i] = shape as [number, number];
   const fits = i >= fewestChannels && o / groups >= fewestChannels;
-  return fits && (groups === 1 || i % pair === 0);
+  const taps = elementCount(shape.slice(1));
+  return fits && taps <= mostTaps && (groups === 1 || i % pair === 0);
 }
 
 /** How a layer's numbers become integers. */
