@@ -25,8 +25,9 @@ export function devicesPage(): string {
     ];
   });
   const sources = profiles.flatMap((profile) => {
-    const { name, derivation, engine, cores, clockGHz, vectorPipes, bandwidthGBs } = profile;
-    const facts = { cores, clockGHz, vectorPipes, bandwidthGBs };
+    const { name, derivation, engine, cores, clockGHz, vectorPipes, pairProducts, bandwidthGBs } =
+      profile;
+    const facts = { cores, clockGHz, vectorPipes, pairProducts, bandwidthGBs };
     return [
       `- \`${name}\`: ${engine}. Prices: ${derivation}.`,
       ...Object.entries(facts).flatMap(([key, fact]) =>

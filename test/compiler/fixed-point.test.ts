@@ -149,6 +149,18 @@ t.test('Winograd products of integers agree with the reference', async (t) => {
         );
 });
 
+t.test('weights may be shipped with fewer bits', async (t) => {
+  for (const [weights, tolerance] of [
+    ['f16', 1e-2],
+    ['int8', 5e-2],
+  ] as const)
+    for (const kernel of ['conv-fixed', 'conv-winograd-f4-fixed']) {
+      const made = caseOf(convolve([12, 14], {}, { inputs: 64, outputs: 64 }));
+      const title = `${kernel}, ${weights}`;
+      agrees(t, made, title, tolerance, { ...withKernel(kernel), weights });
+    }
+});
+
 t.test('no sum overflows, whatever the inputs are', async (t) => {
   for (const inputs of [64, 1024, 8192])
     for (const sign of [1, -1]) {

@@ -33,8 +33,11 @@ import { f2, f4, type WinogradForm } from './winograd-transforms.ts';
 /** Bytes of a weight of a position. */
 const weightBytes = 2;
 
-/** How far transformed weights stay below what 16 bits hold: they may be shipped with less precision. */
+/** How far sums stay below what 32 bits hold: weights may be shipped with less precision, and come out larger. */
 const headroom = 0.9;
+
+/** Weights may be three times as large before they are transformed, and have to fit half precision. */
+const mostWeightLevels = mostLevels / 2;
 
 /** What kernels of `3 × 3` of the greatest length can become at each position. */
 const normsOf = ({ weights: g }: WinogradForm): number[] => {
@@ -92,7 +95,7 @@ function measured(w: ConstantNode, form: WinogradForm): FixedWeights {
     if (peaks[o]! > 0) widest = Math.max(widest, Math.max(...sums) / peaks[o]!);
   }
   const { inputs: most, weights } = levelsFor(widest, inputs);
-  const levels = { inputs: most, weights: headroom * Math.min(weights, mostLevels) };
+  const levels = { inputs: most, weights: Math.min(headroom * weights, mostWeightLevels) };
   return { levels, steps: peaks.map((peak) => (peak || 1) / levels.weights) };
 }
 
