@@ -69,9 +69,17 @@ export async function outputs() {
     'a frozen build names the command that writes the plan',
   );
   const [line, ...others] = await compile();
-  t.match(line, /searched.*fitted( in 16 bits)?: .* times as fast, .* on laptop \(estimated\)/, 'what ships');
+  t.match(
+    line,
+    /searched.*fitted( in 16 bits)?: .* times as fast, .* on laptop \(estimated\)/,
+    'what ships',
+  );
   t.same(others, [], 'once');
-  t.match(await compile(), [/from the cache; fitted( in 16 bits)?: /], 'the next build takes it from the cache');
+  t.match(
+    await compile(),
+    [/from the cache; fitted( in 16 bits)?: /],
+    'the next build takes it from the cache',
+  );
   const built = (await import(pathToFileURL(join(root, 'out/main.mjs')).href)) as typeof served;
   const fitted = await built.outputs();
   t.equal(fitted.length, dense.length, 'the fitted model runs');

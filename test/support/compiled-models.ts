@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { importOnnx } from '@espalier/importers';
-import type { Graph } from '@espalier/ir';
+import type { Graph, Tensor } from '@espalier/ir';
 import type { Running } from './run-compiled.ts';
 import type { ModelCase } from './trained-models.ts';
 
@@ -17,12 +17,33 @@ export function graphOf({ file, inputs, fill }: ModelCase): Graph {
   });
 }
 
-/** The greatest error over all outputs, each relative to its greatest magnitude. */
-export function errorOf(running: Running, { inputs, outputs }: ModelCase): number {
+/** What a model gives for the inputs of its case. */
+function resultsOf(running: Running, { inputs }: ModelCase): Record<string, Tensor> {
   const tensors = Object.entries(inputs).map(
     ([name, { shape, data }]) => [name, { type: { dtype: 'f32', shape }, data }] as const,
   );
-  const results = running.run(Object.fromEntries(tensors));
+  return running.run(Object.fromEntries(tensors));
+}
+
+/** The greatest root mean square error of an output, relative to the root mean square of what is expected. */
+export function meanErrorOf(running: Running, given: ModelCase): number {
+  const results = resultsOf(running, given);
+  const errors = Object.entries(given.outputs).map(([name, { samples, stride }]) => {
+    const { data } = results[name]!;
+    let [error, energy] = [0, 0];
+    samples.forEach((value, i) => {
+      error += (value - data[i * stride]!) ** 2;
+      energy += value ** 2;
+    });
+    return energy === 0 ? Math.sqrt(error) : Math.sqrt(error / energy);
+  });
+  return Math.max(...errors);
+}
+
+/** The greatest error over all outputs, each relative to its greatest magnitude. */
+export function errorOf(running: Running, given: ModelCase): number {
+  const results = resultsOf(running, given);
+  const { outputs } = given;
   let worst = 0;
   for (const [name, { samples, stride, maxabs }] of Object.entries(outputs)) {
     const { data } = results[name]!;

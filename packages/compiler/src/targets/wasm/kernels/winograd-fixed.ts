@@ -27,7 +27,8 @@ import {
 import { blockLanes } from './tile.ts';
 import { combined, kernelColumns, rereadsOf, takesTiles } from './winograd.ts';
 import { planWinograd, type WinogradPlan } from './winograd-plan.ts';
-import { emitWinograd, stepBytes } from './winograd-stages.ts';
+import { stepBytes } from './winograd-rounding.ts';
+import { emitWinograd } from './winograd-stages.ts';
 import { f2, f4, type WinogradForm } from './winograd-transforms.ts';
 
 /** Bytes of a weight of a position. */
