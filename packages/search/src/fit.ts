@@ -112,18 +112,28 @@ const madeUpEffort = 2;
 /** The part of the loss that is allowed which rounding may take. */
 const mostRounding = 0.25;
 
-/** The precision of the network that plans are made for. */
-async function precisionOf(
+/** The network that plans are made for. */
+interface Precise {
+  readonly precision: NetworkPrecision;
+  readonly network: Graph;
+  readonly costs: Costs;
+}
+
+/** The network in fixed point, where that is asked for or good; else as it is. */
+async function preciseNetwork(
   dense: Graph,
   { profile, drop = 0.01, precision }: FitOptions,
   denseTrial: Trial,
   evaluator: Evaluator,
-): Promise<NetworkPrecision> {
-  if (precision) return precision;
-  const isFaster = costsOf(inPrecision(dense, 'int16'), profile).ms < denseTrial.ms;
-  if (!isFaster) return 'f32';
+): Promise<Precise> {
+  const floats: Precise = { precision: 'f32', network: dense, costs: denseTrial };
+  if (precision === 'f32') return floats;
+  const network = inPrecision(dense, 'int16');
+  const rounded: Precise = { precision: 'int16', network, costs: costsOf(network, profile) };
+  if (precision === 'int16') return rounded;
+  if (rounded.costs.ms >= denseTrial.ms) return floats;
   const loss = denseTrial.score - (await evaluator.score('int16'));
-  return loss <= mostRounding * drop ? 'int16' : 'f32';
+  return loss <= mostRounding * drop ? rounded : floats;
 }
 
 /**
@@ -141,10 +151,13 @@ export async function fit(
   const tell = options.onProgress ?? (() => undefined);
   const denseCosts = costsOf(dense, profile);
   const denseTrial: Trial = { ...denseCosts, score: await evaluations.score('f32') };
-  const precision = await precisionOf(dense, options, denseTrial, evaluations);
+  const { precision, network, costs } = await preciseNetwork(
+    dense,
+    options,
+    denseTrial,
+    evaluations,
+  );
   const isRounded = precision !== 'f32';
-  const network = inPrecision(dense, precision);
-  const costs = isRounded ? costsOf(network, profile) : denseCosts;
   const evaluator = evaluations.at(precision);
   const layers = prunableLayers(network);
   const asked = askedOf(options, denseCosts);
