@@ -1,33 +1,17 @@
 import type { Node } from '@espalier/ir';
 import t from 'tap';
 import { agrees, caseOf, type Operands } from '../support/agrees.ts';
+import { type Window, windows } from '../support/conv-windows.ts';
 import { type Keep, masked, masks } from '../support/masks.ts';
 import { start, withKernel } from '../support/run-compiled.ts';
 
 t.setTimeout(300_000);
-
-interface Window {
-  readonly taps?: readonly [number, number];
-  readonly stride?: readonly [number, number];
-  readonly dilation?: readonly [number, number];
-  readonly pads?: readonly [number, number, number, number];
-}
 
 /** About 12 bits of each factor. */
 const bits12 = 1e-3;
 
 // Tiles of 4 × 4 make more of each rounding, above all for inputs without any likeness of neighbours, as these are.
 const tiled = { f2: 1e-3, f4: 1e-2 } as const;
-
-const flat: Window = { taps: [1, 1], pads: [0, 0, 0, 0] };
-
-const windows: Readonly<Record<string, Window>> = {
-  '1×1': flat,
-  '1×1, stride 2': { ...flat, stride: [2, 2] },
-  '3×3': {},
-  '3×3, stride 2': { stride: [2, 2] },
-  '2×5, dilated': { taps: [2, 5], dilation: [2, 1], pads: [1, 0, 2, 3] },
-};
 
 const convolve =
   (

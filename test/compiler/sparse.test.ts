@@ -1,17 +1,11 @@
 import { type Node, type OpNode, parseScalar } from '@espalier/ir';
 import t from 'tap';
 import { agrees, caseOf, type Operands, worstError } from '../support/agrees.ts';
+import { flat, type Window, windows } from '../support/conv-windows.ts';
 import { type Keep, masked, masks } from '../support/masks.ts';
 import { start, withKernel } from '../support/run-compiled.ts';
 
 t.setTimeout(300_000);
-
-interface Window {
-  readonly taps?: readonly [number, number];
-  readonly stride?: readonly [number, number];
-  readonly dilation?: readonly [number, number];
-  readonly pads?: readonly [number, number, number, number];
-}
 
 /** A convolution of 10 channels, with an odd number of outputs. */
 const convolve =
@@ -22,16 +16,6 @@ const convolve =
     const attrs = { stride, dilation, pads, groups: 1 };
     return b.conv(input(2, 10, ...size), weights, constant(outputs), attrs);
   };
-
-const flat: Window = { taps: [1, 1], pads: [0, 0, 0, 0] };
-
-const windows: Readonly<Record<string, Window>> = {
-  '1×1': flat,
-  '1×1, stride 2': { ...flat, stride: [2, 2] },
-  '3×3': {},
-  '3×3, stride 2': { stride: [2, 2] },
-  '2×5, dilated': { taps: [2, 5], dilation: [2, 1], pads: [1, 0, 2, 3] },
-};
 
 for (const kernel of ['conv-sparse', 'conv-planes-1', 'conv-planes-2'])
   t.test(`${kernel} agrees with the reference for every mask`, async (t) => {

@@ -138,16 +138,18 @@ function measure(asm: Assembler, runs: Runs, levels: number, source: Local, step
     ...peaks.map((peak) => peak.set(asm.f32x4(leastPeak))),
     eachEight(asm, runs, source, source, (from, _, count) =>
       asm.seq(
-        ...Array.from({ length: 2 * count }, (_, i) => {
-          const peak = peaks[i % 2]!;
-          const magnitude = asm.op('f32x4.abs', asm.load('v128.load', from.get, 16 * i));
-          return peak.set(asm.op('f32x4.pmax', peak.get, magnitude));
-        }),
+        ...Array.from({ length: 2 * count }, (_, i) =>
+          raised(asm, peaks[i % 2]!, asm.load('v128.load', from.get, 16 * i)),
+        ),
       ),
     ),
     storeStep(asm, peaks, levels, stepAt),
   );
 }
+
+/** Statement: a vector of the largest magnitudes so far takes in four more values. */
+export const raised = (asm: Assembler, peak: Local, values: Expr): Expr =>
+  peak.set(asm.op('f32x4.pmax', peak.get, asm.op('f32x4.abs', values)));
 
 /** Statement: what 1 stands for, from the largest magnitudes of each lane, into four words. */
 export function storeStep(

@@ -189,10 +189,9 @@ function lower(site: Site, form: WinogradForm, lists: Lists | undefined): void {
   const x = site.input(0);
   const w = node.inputs[1] as ConstantNode; // `takesFixedPoint` has seen to it
   const blocks = blocksOf(outputs);
-  const all = { length: inputs };
-  const inputsOf = (list: readonly number[]) =>
-    list.flatMap((at) => Array.from({ length: pair }, (_, item) => pair * at + item));
-  const kept = lists?.map(inputsOf) ?? Array(blocks).fill(Array.from(all, (_, input) => input));
+  const kept: Lists =
+    lists?.map((list) => list.flatMap((at) => [pair * at, pair * at + 1])) ??
+    Array(blocks).fill([...Array(inputs).keys()]);
   const weights = emit.constant(
     {
       length: blockLanes * 9 * tapsOf(kept),

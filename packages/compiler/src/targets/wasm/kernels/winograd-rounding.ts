@@ -2,7 +2,7 @@
 
 import type { Assembler, Expr, Local } from '../assembler.ts';
 import { nest } from '../walk.ts';
-import { leastPeak, rounded, storeStep } from './pack-fixed.ts';
+import { leastPeak, raised, rounded, storeStep } from './pack-fixed.ts';
 import type { WinogradSpec } from './winograd-stages.ts';
 
 /** Bytes of a position among the steps: of its factors, and of its products. */
@@ -32,10 +32,9 @@ export function roundingStage(
     );
   const measure = atEach((count) =>
     asm.seq(
-      ...peaks.slice(0, count).map((peak, i) => {
-        const magnitude = asm.op('f32x4.abs', asm.load('v128.load', from.get, 16 * i));
-        return peak.set(asm.op('f32x4.pmax', peak.get, magnitude));
-      }),
+      ...peaks
+        .slice(0, count)
+        .map((peak, i) => raised(asm, peak, asm.load('v128.load', from.get, 16 * i))),
     ),
   );
   const round = atEach((count) => {
