@@ -2,7 +2,7 @@
 // since most of them are differences, and small; weights of a position are taken by the norm that the form gives them.
 
 import { assert, type ConstantNode, type OpNode, type Tensor } from '@espalier/ir';
-import { channelsLast, moved } from '../../../plan/view.ts';
+import { channelsLast } from '../../../plan/view.ts';
 import type { Expr } from '../assembler.ts';
 import type { Kernel, Preparation, Site } from '../kernel.ts';
 import { blocksOf } from './conv-tiles.ts';
@@ -25,10 +25,8 @@ import {
   tapsOf,
 } from './sparse-blocks.ts';
 import { blockLanes } from './tile.ts';
-import { combined, kernelColumns, rereadsOf, takesTiles } from './winograd.ts';
+import { callWinograd, combined, kernelColumns, takesTiles } from './winograd.ts';
 import { planWinograd, type WinogradPlan } from './winograd-plan.ts';
-import { stepBytes } from './winograd-rounding.ts';
-import { emitWinograd } from './winograd-stages.ts';
 import { f2, f4, type WinogradForm } from './winograd-transforms.ts';
 
 /** Bytes of a weight of a position. */
@@ -180,13 +178,11 @@ function keptPairs(w: ConstantNode): Lists {
 }
 
 function lower(site: Site, form: WinogradForm, lists: Lists | undefined): void {
-  const { node, output, extras, epilogue, emit } = site;
+  const { node, emit } = site;
   const fixed = fixedWeights(node, form);
   const taps = lists && pair * tapsOf(lists);
   const plan = planWinograd(node, form, taps, weightBytes);
-  const { inputs, outputs, halo } = plan;
-  const positions = form.n * form.n;
-  const x = site.input(0);
+  const { inputs, outputs } = plan;
   const w = node.inputs[1] as ConstantNode; // `takesFixedPoint` has seen to it
   const blocks = blocksOf(outputs);
   const kept: Lists =
@@ -205,44 +201,17 @@ function lower(site: Site, form: WinogradForm, lists: Lists | undefined): void {
     },
     prepared(form, plan),
   );
-  const table =
-    lists &&
-    emit.offsets(
-      lists.map((list) => list.map((at) => 4 * at)),
-      w.name,
-    );
-  const back = halo[0] * x.strides[2]! + halo[1] * x.strides[3]!;
-  emit.call({
-    rereads: rereadsOf(plan, positions),
-    label: `${lists ? 'sparse ' : ''}fixed-point winograd F(${form.m},3) ${node.name}`,
-    args: [
-      moved(x.address, -4 * back),
-      weights,
-      emit.scratch(positions * plan.factorStep, `${node.name}, factors`),
-      emit.scratch(positions * plan.productStep, `${node.name}, products`),
-      emit.scratch(16 * positions, `${node.name}, half-transformed`),
-      emit.constant(biasesAndSteps(node, fixed), node.inputs[2]!.name),
-      output.address,
-      ...extras.map(({ address }) => address),
-      ...(table ? [table.counts, table.offsets] : []),
-      emit.constant(Float32Array.from(normsOf(form)), 'norms of positions'),
-      emit.scratch(positions * stepBytes, `${node.name}, steps`),
-    ],
-    write: (asm, ...pointers) =>
-      emitWinograd(
-        asm,
-        {
-          form,
-          plan,
-          x,
-          y: output,
-          extras,
-          epilogue,
-          meanTaps: lists ? tapsOf(lists) / blocks : inputs / pair,
-          levels: fixed.levels.inputs,
-        },
-        pointers,
-      ),
+  callWinograd(site, {
+    label: 'fixed-point winograd',
+    form,
+    plan,
+    weights,
+    lists,
+    bias: () => emit.constant(biasesAndSteps(node, fixed), node.inputs[2]!.name),
+    rounding: {
+      levels: fixed.levels.inputs,
+      norms: () => emit.constant(Float32Array.from(normsOf(form)), 'norms of positions'),
+    },
   });
 }
 

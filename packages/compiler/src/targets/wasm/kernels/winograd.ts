@@ -7,7 +7,7 @@
 
 import { type AttrsOf, assert, elementCount, type OpNode } from '@espalier/ir';
 import type { Reread } from '../../../devices/work.ts';
-import { channelsLast, moved } from '../../../plan/view.ts';
+import { type Address, channelsLast, moved } from '../../../plan/view.ts';
 import type { Assembler, Expr } from '../assembler.ts';
 import type { Kernel, Preparation, Site } from '../kernel.ts';
 import { isConstant, packedBias, packedWeights } from './pack.ts';
@@ -22,6 +22,7 @@ import {
 } from './sparse-blocks.ts';
 import { blockLanes } from './tile.ts';
 import { planWinograd, type WinogradPlan } from './winograd-plan.ts';
+import { stepBytes } from './winograd-rounding.ts';
 import { emitWinograd } from './winograd-stages.ts';
 import { f2, f4, type WinogradForm } from './winograd-transforms.ts';
 
@@ -99,7 +100,7 @@ function keptInputs(node: OpNode): Lists {
 }
 
 /** The weights are read for every block of tiles. */
-export function rereadsOf(plan: WinogradPlan, positions: number): Reread[] {
+function rereadsOf(plan: WinogradPlan, positions: number): Reread[] {
   const { images, tileRows, tileColumns, blockRows, blockColumns } = plan;
   const blocks = images * Math.ceil(tileRows / blockRows) * Math.ceil(tileColumns / blockColumns);
   const weightBytes = positions * plan.weightStep;
@@ -112,11 +113,9 @@ export function rereadsOf(plan: WinogradPlan, positions: number): Reread[] {
 }
 
 function lower(site: Site, form: WinogradForm, lists: Lists | undefined): void {
-  const { node, output, extras, epilogue, emit } = site;
+  const { node, emit } = site;
   const plan = planWinograd(node, form, lists && tapsOf(lists));
-  const { inputs, outputs, halo } = plan;
-  const positions = form.n * form.n;
-  const x = site.input(0);
+  const { outputs } = plan;
   const w = node.inputs[1]!;
   assert(w.kind === 'constant', 'it accepts constants only');
   const preparation = prepared(form, plan);
@@ -128,30 +127,69 @@ function lower(site: Site, form: WinogradForm, lists: Lists | undefined): void {
         preparation,
       )
     : denseWeights(site, plan, preparation);
-  const meanTaps = lists ? tapsOf(lists) / lists.length : inputs;
+  callWinograd(site, {
+    label: 'winograd',
+    form,
+    plan,
+    weights,
+    lists,
+    bias: () => packedBias(site, 2, 1, outputs),
+  });
+}
+
+/** What convolutions in tiles differ in. */
+interface Tiled {
+  /** What its products are called. */
+  readonly label: string;
+  readonly form: WinogradForm;
+  readonly plan: WinogradPlan;
+  readonly weights: Address;
+  /** The taps that each block of outputs keeps; `undefined` for all. */
+  readonly lists: Lists | undefined;
+  bias(): Address;
+  /** Where products are those of integers: what the largest factor becomes, and the norm of each position. */
+  readonly rounding?: { readonly levels: number; norms(): Address };
+}
+
+/** Adds the step: memory for its stages, and its code. */
+export function callWinograd(
+  { node, input, output, extras, epilogue, emit }: Site,
+  { label, form, plan, weights, lists, bias, rounding }: Tiled,
+): void {
+  const positions = form.n * form.n;
+  const x = input(0);
   const table =
     lists &&
     emit.offsets(
-      lists.map((list) => list.map((input) => 4 * input)),
-      w.name,
+      lists.map((list) => list.map((tap) => 4 * tap)),
+      node.inputs[1]!.name,
     );
-  const back = halo[0] * x.strides[2]! + halo[1] * x.strides[3]!;
+  const meanTaps = lists ? tapsOf(lists) / lists.length : plan.inputs;
+  const back = plan.halo[0] * x.strides[2]! + plan.halo[1] * x.strides[3]!;
+  const levels = rounding && { levels: rounding.levels };
   emit.call({
     rereads: rereadsOf(plan, positions),
-    label: `${lists ? 'sparse ' : ''}winograd F(${form.m},3) ${node.name}`,
+    label: `${lists ? 'sparse ' : ''}${label} F(${form.m},3) ${node.name}`,
     args: [
       moved(x.address, -4 * back),
       weights,
       emit.scratch(positions * plan.factorStep, `${node.name}, factors`),
       emit.scratch(positions * plan.productStep, `${node.name}, products`),
       emit.scratch(16 * positions, `${node.name}, half-transformed`),
-      packedBias(site, 2, 1, outputs),
+      bias(),
       output.address,
       ...extras.map(({ address }) => address),
       ...(table ? [table.counts, table.offsets] : []),
+      ...(rounding
+        ? [rounding.norms(), emit.scratch(positions * stepBytes, `${node.name}, steps`)]
+        : []),
     ],
     write: (asm, ...pointers) =>
-      emitWinograd(asm, { form, plan, x, y: output, extras, epilogue, meanTaps }, pointers),
+      emitWinograd(
+        asm,
+        { form, plan, x, y: output, extras, epilogue, meanTaps, ...levels },
+        pointers,
+      ),
   });
 }
 
